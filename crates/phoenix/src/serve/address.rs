@@ -130,12 +130,30 @@ mod tests {
             ("/public/ws", "", Route::Public, false, &[]),
             ("/public/ws/0", "", Route::Public, false, &[]),
             ("/market/ws/2", "", Route::Market, false, &[]),
-            ("/public/ws/a@depth/b@trade", "", Route::Public, false, &["a@depth", "b@trade"]),
+            (
+                "/public/ws/a@depth/b@trade",
+                "",
+                Route::Public,
+                false,
+                &["a@depth", "b@trade"],
+            ),
             ("/market/stream", "streams=", Route::Market, true, &[]),
-            ("/public/stream", "streams=a@depth@100ms/%21bookTicker", Route::Public, true, &["a@depth@100ms", "!bookTicker"]),
+            (
+                "/public/stream",
+                "streams=a@depth@100ms/%21bookTicker",
+                Route::Public,
+                true,
+                &["a@depth@100ms", "!bookTicker"],
+            ),
             ("/ws", "", Route::Legacy, false, &[]),
             ("/ws/a@depth", "", Route::Legacy, false, &["a@depth"]),
-            ("/stream", "streams=a@depth", Route::Legacy, true, &["a@depth"]),
+            (
+                "/stream",
+                "streams=a@depth",
+                Route::Legacy,
+                true,
+                &["a@depth"],
+            ),
         ];
         for (path, query, route, is_combined, names) in table {
             let address = streams(path, query);
@@ -172,11 +190,15 @@ mod tests {
     fn the_websocket_api_and_foreign_paths() {
         assert_eq!(
             Address::parse("/ws-fapi/v1", "returnRateLimits=false"),
-            Some(Address::Api { hides_rate_limits: true })
+            Some(Address::Api {
+                hides_rate_limits: true
+            })
         );
         assert_eq!(
             Address::parse("/ws-fapi/v1", ""),
-            Some(Address::Api { hides_rate_limits: false })
+            Some(Address::Api {
+                hides_rate_limits: false
+            })
         );
         for path in ["/", "/fapi/v1/ping", "/public", "/public/other", "/wsx"] {
             assert_eq!(Address::parse(path, ""), None, "{path}");

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
-    ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
-    VerificationAlgorithm,
+    ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -142,7 +141,11 @@ impl<A> Key<A> {
 ///
 /// # Errors
 /// −1021 with one of its two texts; −1131 for a window above the maximum or below one.
-pub fn check_time(timestamp_ms: i64, window_ms: Option<i64>, server_ms: i64) -> Result<i64, Refusal> {
+pub fn check_time(
+    timestamp_ms: i64,
+    window_ms: Option<i64>,
+    server_ms: i64,
+) -> Result<i64, Refusal> {
     let window = window_ms.unwrap_or(RECV_WINDOW_DEFAULT_MS);
     if !(1..=RECV_WINDOW_MAX_MS).contains(&window) {
         return Err(Refusal::new(-1131, "recvWindow must be less than 60000"));
@@ -207,9 +210,9 @@ fn hex_digest(text: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::encoding::AsDer as _;
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-    use aws_lc_rs::encoding::AsDer as _;
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256};
 
     use super::*;
@@ -277,12 +280,18 @@ mod tests {
         let payload = b"timestamp=1&x=2";
         let signed = STANDARD.encode(ed.sign(payload));
         assert_eq!(key.verify(payload, &signed), Ok(Scheme::Ed25519));
-        assert_eq!(key.verify(b"timestamp=2&x=2", &signed), Err(Refusal::bad_signature()));
+        assert_eq!(
+            key.verify(b"timestamp=2&x=2", &signed),
+            Err(Refusal::bad_signature())
+        );
         let mut raw = vec![0; rsa.public_modulus_len()];
         rsa.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), payload, &mut raw)
             .expect("signs");
         assert_eq!(key.verify(payload, &STANDARD.encode(&raw)), Ok(Scheme::Rsa));
-        assert_eq!(key.verify(payload, "not base64!"), Err(Refusal::bad_signature()));
+        assert_eq!(
+            key.verify(payload, "not base64!"),
+            Err(Refusal::bad_signature())
+        );
     }
 
     #[test]
@@ -310,7 +319,11 @@ mod tests {
     #[test]
     fn missing_and_unknown_keys_are_told_apart() {
         let ring = hmac_ring();
-        let code = |key| ring.find(key).err().map(|refusal| (refusal.status, refusal.code));
+        let code = |key| {
+            ring.find(key)
+                .err()
+                .map(|refusal| (refusal.status, refusal.code))
+        };
         assert_eq!(code(None), Some((401, -2014)));
         assert_eq!(code(Some("a b")), Some((401, -2014)));
         assert_eq!(code(Some("other")), Some((401, -2015)));

@@ -168,11 +168,20 @@ mod tests {
     #[test]
     fn errors_have_the_documented_codes() {
         let table = [
-            (r#"{"method":"SET_PROPERTY","params":["x",true],"id":1}"#, "\"code\":0"),
-            (r#"{"method":"SET_PROPERTY","params":["combined",1],"id":1}"#, "\"code\":1"),
+            (
+                r#"{"method":"SET_PROPERTY","params":["x",true],"id":1}"#,
+                "\"code\":0",
+            ),
+            (
+                r#"{"method":"SET_PROPERTY","params":["combined",1],"id":1}"#,
+                "\"code\":1",
+            ),
             (r#"{"method":"NOPE","params":[],"id":1}"#, "\"code\":2"),
             (r#"{"method":"SUBSCRIBE","id":1}"#, "\"code\":2"),
-            (r#"{"method":"SUBSCRIBE","params":[1],"id":1}"#, "\"code\":2"),
+            (
+                r#"{"method":"SUBSCRIBE","params":[1],"id":1}"#,
+                "\"code\":2",
+            ),
             (r#"{"method":"#, "\"code\":3"),
         ];
         for (text, part) in table {

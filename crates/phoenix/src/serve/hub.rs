@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::streams::{Speed, Topic};
+use super::streams::Topic;
 
 /// Names one socket; given out by [`Hub::open`], never reused.
 pub type SocketId = u64;
@@ -110,7 +110,14 @@ pub struct Hub {
     next_id: SocketId,
     sockets: BTreeMap<SocketId, Outbox>,
     topics: BTreeMap<Topic, Vec<Seat>>,
-    users: BTreeMap<String, Vec<Seat>>,
+    users: BTreeMap<String, UserSeats>,
+}
+
+/// Who listens on one listenKey, and the account behind it, if any.
+#[derive(Default)]
+struct UserSeats {
+    account: Option<u16>,
+    seats: Vec<Seat>,
 }
 
 /// One event in its two forms, each rendered at most once however many listen.
@@ -169,11 +176,14 @@ impl Hub {
     /// Forgets a socket and all its subscriptions.
     pub fn close(&mut self, id: SocketId) {
         self.sockets.remove(&id);
-        for seats in self.topics.values_mut().chain(self.users.values_mut()) {
+        self.topics.retain(|_, seats| {
             seats.retain(|seat| seat.outbox.id() != id);
-        }
-        self.topics.retain(|_, seats| !seats.is_empty());
-        self.users.retain(|_, seats| !seats.is_empty());
+            !seats.is_empty()
+        });
+        self.users.retain(|_, user| {
+            user.seats.retain(|seat| seat.outbox.id() != id);
+            !user.seats.is_empty()
+        });
     }
 
     /// Dooms every socket.
@@ -202,14 +212,27 @@ impl Hub {
 
     /// Takes a socket off a topic.
     pub fn leave(&mut self, id: SocketId, topic: Topic) {
-        leave(&mut self.topics, &topic, id);
+        if let Some(seats) = self.topics.get_mut(&topic) {
+            seats.retain(|seat| seat.outbox.id() != id);
+            if seats.is_empty() {
+                self.topics.remove(&topic);
+            }
+        }
     }
 
-    /// Adds a socket to the user events of `listen_key`, valid or not: an invalid one is silent (protocol §0.4).
-    pub fn join_user(&mut self, outbox: &Outbox, listen_key: &str, events: Vec<String>) {
-        let seats = self.users.entry(listen_key.to_owned()).or_default();
-        seats.retain(|seat| seat.outbox.id() != outbox.id());
-        seats.push(Seat {
+    /// Adds a socket to the user events of `listen_key`, whose account is `None` when the key is not alive: then the socket stays
+    /// silent (protocol §0.4). An empty `events` means all.
+    pub fn join_user(
+        &mut self,
+        outbox: &Outbox,
+        listen_key: &str,
+        account: Option<u16>,
+        events: Vec<String>,
+    ) {
+        let user = self.users.entry(listen_key.to_owned()).or_default();
+        user.account = account;
+        user.seats.retain(|seat| seat.outbox.id() != outbox.id());
+        user.seats.push(Seat {
             outbox: outbox.clone(),
             name: listen_key.into(),
             events: events.into(),
@@ -218,12 +241,12 @@ impl Hub {
 
     /// Takes a socket off the user events of `listen_key`.
     pub fn leave_user(&mut self, id: SocketId, listen_key: &str) {
-        leave(&mut self.users, &listen_key.to_owned(), id);
-    }
-
-    /// Forgets a dead listenKey: its sockets stay open and hear nothing more of it.
-    pub fn forget_user(&mut self, listen_key: &str) {
-        self.users.remove(listen_key);
+        if let Some(user) = self.users.get_mut(listen_key) {
+            user.seats.retain(|seat| seat.outbox.id() != id);
+            if user.seats.is_empty() {
+                self.users.remove(listen_key);
+            }
+        }
     }
 
     /// Whether anyone listens to the topic, so that nobody else's events are rendered.
@@ -234,13 +257,6 @@ impl Hub {
     /// Whether any topic of this kind is heard.
     pub fn topics(&self) -> impl Iterator<Item = Topic> {
         self.topics.keys().copied()
-    }
-
-    /// Whether anyone listens at any partial depth of the symbol and speed.
-    pub fn hears_partial(&self, symbol: u16, speed: Speed) -> bool {
-        super::streams::Levels::ALL
-            .into_iter()
-            .any(|levels| self.is_heard(Topic::PartialDepth(symbol, levels, speed)))
     }
 
     /// Renders once, if anyone listens, and queues to all of them.
@@ -254,26 +270,43 @@ impl Hub {
         }
     }
 
-    /// As [`Self::publish`] for the user stream behind `listen_key`; `kind` is the event's `e`.
-    pub fn publish_user(&self, listen_key: &str, kind: &str, render: impl FnOnce() -> String) {
-        let Some(seats) = self.users.get(listen_key) else {
+    /// As [`Self::publish`] for the user streams of an account; `kind` is the event's `e`.
+    pub fn publish_user(&self, account: u16, kind: &str, render: impl FnOnce() -> String) {
+        let mut users = self
+            .users
+            .values()
+            .filter(|user| user.account == Some(account))
+            .peekable();
+        if users.peek().is_none() {
             return;
-        };
+        }
         let mut forms = Forms::of(render());
-        for seat in seats {
-            let wanted = seat.events.is_empty() || seat.events.iter().any(|event| event == kind);
-            if wanted {
-                seat.outbox.push(forms.for_seat(seat));
-            }
+        for user in users {
+            user.push(kind, &mut forms);
+        }
+    }
+
+    /// Sends the end of a listenKey to its sockets, which stay open and hear nothing more of it (protocol §3.1).
+    pub fn publish_listen_key_end(
+        &mut self,
+        listen_key: &str,
+        kind: &str,
+        render: impl FnOnce() -> String,
+    ) {
+        if let Some(user) = self.users.get_mut(listen_key) {
+            user.push(kind, &mut Forms::of(render()));
+            user.account = None;
         }
     }
 }
 
-fn leave<K: Ord>(places: &mut BTreeMap<K, Vec<Seat>>, key: &K, id: SocketId) {
-    if let Some(seats) = places.get_mut(key) {
-        seats.retain(|seat| seat.outbox.id() != id);
-        if seats.is_empty() {
-            places.remove(key);
+impl UserSeats {
+    fn push(&self, kind: &str, forms: &mut Forms) {
+        for seat in &self.seats {
+            let is_wanted = seat.events.is_empty() || seat.events.iter().any(|event| event == kind);
+            if is_wanted {
+                seat.outbox.push(forms.for_seat(seat));
+            }
         }
     }
 }
@@ -325,14 +358,25 @@ mod tests {
     fn the_events_filter_withholds_other_user_events() {
         let mut hub = Hub::default();
         let (outbox, mut queue) = hub.open(4, false);
-        hub.join_user(&outbox, "key", vec!["ORDER_TRADE_UPDATE".into()]);
-        hub.publish_user("key", "ACCOUNT_UPDATE", || "1".into());
-        hub.publish_user("other", "ORDER_TRADE_UPDATE", || "2".into());
-        hub.publish_user("key", "ORDER_TRADE_UPDATE", || "3".into());
+        hub.join_user(&outbox, "key", Some(1), vec!["ORDER_TRADE_UPDATE".into()]);
+        hub.publish_user(1, "ACCOUNT_UPDATE", || "1".into());
+        hub.publish_user(2, "ORDER_TRADE_UPDATE", || unreachable!("nobody listens"));
+        hub.publish_user(1, "ORDER_TRADE_UPDATE", || "3".into());
         assert_eq!(queue.try_recv().expect("queued").as_str(), "3");
-        hub.forget_user("key");
-        hub.publish_user("key", "ORDER_TRADE_UPDATE", || "4".into());
         assert!(queue.try_recv().is_err());
+    }
+
+    #[test]
+    fn an_ended_listen_key_is_told_once_and_then_silent_and_an_invalid_one_always() {
+        let mut hub = Hub::default();
+        let (outbox, mut queue) = hub.open(4, false);
+        hub.join_user(&outbox, "key", Some(1), Vec::new());
+        hub.join_user(&outbox, "invalid", None, Vec::new());
+        hub.publish_listen_key_end("key", "listenKeyExpired", || "end".into());
+        hub.publish_user(1, "ORDER_TRADE_UPDATE", || unreachable!("the key is dead"));
+        assert_eq!(queue.try_recv().expect("queued").as_str(), "end");
+        assert!(queue.try_recv().is_err());
+        hub.leave_user(outbox.id(), "key");
     }
 
     #[tokio::test]

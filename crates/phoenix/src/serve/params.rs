@@ -197,7 +197,11 @@ mod tests {
             Params::from_wire("symbol=ETHUSDC&x=", "symbol=BTCUSDC&note=a%26b+c&x=1").expect("few");
         assert_eq!(params.value("symbol"), Some("ETHUSDC"));
         assert_eq!(params.value("note"), Some("a&b c"));
-        assert_eq!(params.value("x"), Some("1"), "an empty value is not a value");
+        assert_eq!(
+            params.value("x"),
+            Some("1"),
+            "an empty value is not a value"
+        );
         assert_eq!(params.value("absent"), None);
         assert_eq!(
             params.values("symbol").collect::<Vec<_>>(),
@@ -222,7 +226,8 @@ mod tests {
 
     #[test]
     fn the_signature_covers_query_then_body_without_a_separator() {
-        let signed = signed_wire("symbol=A&side=BUY", "quantity=1&signature=ab%2Bc").expect("signed");
+        let signed =
+            signed_wire("symbol=A&side=BUY", "quantity=1&signature=ab%2Bc").expect("signed");
         assert_eq!(signed.payload, "symbol=A&side=BUYquantity=1");
         assert_eq!(signed.signature, "ab+c");
     }

@@ -51,7 +51,10 @@ impl Refusal {
 
     /// −1130: a value outside its set.
     pub fn bad_value(name: &str) -> Self {
-        Self::composed(-1130, format!("Data sent for parameter '{name}' is not valid."))
+        Self::composed(
+            -1130,
+            format!("Data sent for parameter '{name}' is not valid."),
+        )
     }
 
     /// −1100: characters that the parameter cannot have.

@@ -249,8 +249,14 @@ mod tests {
             ("btcusdc@depth", T::Depth(1, Speed::Ms250)),
             ("btcusdc@depth@100ms", T::Depth(1, Speed::Ms100)),
             ("btcusdc@depth@500ms", T::Depth(1, Speed::Ms500)),
-            ("ethusdc@depth5", T::PartialDepth(0, Levels::Five, Speed::Ms250)),
-            ("ethusdc@depth20@100ms", T::PartialDepth(0, Levels::Twenty, Speed::Ms100)),
+            (
+                "ethusdc@depth5",
+                T::PartialDepth(0, Levels::Five, Speed::Ms250),
+            ),
+            (
+                "ethusdc@depth20@100ms",
+                T::PartialDepth(0, Levels::Twenty, Speed::Ms100),
+            ),
             ("ethusdc@rpiDepth@500ms", T::RpiDepth(0)),
             ("ethusdc@trade", T::Trade(0)),
             ("ethusdc@aggTrade", T::AggTrade(0)),
