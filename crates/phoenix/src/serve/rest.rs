@@ -8,7 +8,7 @@ use super::auth::{KeyRing, check_time};
 use super::params::Params;
 use super::refusal::Refusal;
 use super::stream_json::{Pen, pen_of};
-use super::venue::{Venue, ms};
+use super::venue::Venue;
 
 pub mod account;
 pub mod market;
@@ -211,12 +211,13 @@ pub fn answer(
     (now_us, ip): (u64, IpKey),
 ) -> Answer {
     let cost = endpoint.cost(params);
+    let now_ms = venue.wire_ms(now_us);
     let mut caller = None;
     let result = venue
         .exchange
         .admit(now_us, ip, None, Cost::weight(cost.weight))
         .map_err(Refusal::from)
-        .and_then(|_| authorise(keys, endpoint.security, proof, params, ms(now_us)))
+        .and_then(|_| authorise(keys, endpoint.security, proof, params, now_ms))
         .and_then(|account| {
             caller = account;
             if cost.orders_10s > 0 {
@@ -299,9 +300,9 @@ impl Call<'_> {
             .transpose()
     }
 
-    /// Arrival, ms.
+    /// Arrival by the clock that clients see, ms.
     pub fn now_ms(&self) -> i64 {
-        ms(self.now_us)
+        self.venue.wire_ms(self.now_us)
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Venue {
     pub tapes: Vec<Tape>,
     /// One pen per symbol, by id.
     pub pens: Vec<Pen>,
+    /// How far the clock that clients see is ahead of the exchange's own, ms: drills let it jump.
+    pub clock_offset_ms: i64,
     events: Vec<Event>,
     last_ms: i64,
 }
@@ -42,11 +44,17 @@ impl Venue {
             hub: Hub::default(),
             tapes,
             pens,
+            clock_offset_ms: 0,
             events: Vec::new(),
             last_ms: 0,
         };
         venue.on_subscriptions_changed();
         venue
+    }
+
+    /// The time that clients are told and judged by, ms.
+    pub fn wire_ms(&self, now_us: u64) -> i64 {
+        ms(now_us).saturating_add(self.clock_offset_ms)
     }
 
     /// The index of a symbol by its lowercase name, as stream names have it; an uppercase letter finds nothing.
