@@ -26,6 +26,7 @@ pub mod address;
 pub mod auth;
 pub mod board;
 pub mod control;
+pub mod faults;
 pub mod guard;
 pub mod http;
 pub mod hub;
@@ -223,7 +224,7 @@ async fn run(
         }
     }
     accepting.abort();
-    shared.lock().hub.doom_all(Doom::GoingAway);
+    shared.lock().hub.doom(None, Doom::GoingAway);
     let deadline = Instant::now() + SHUTDOWN_PATIENCE;
     while shared.lock().hub.socket_count() > 0 && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;

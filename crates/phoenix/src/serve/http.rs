@@ -1,6 +1,5 @@
 //! Owns accepting connections, HTTP requests and the WebSocket handshake; hands raw text on and knows no endpoint.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +18,13 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::address::Address;
+use super::faults::RequestEffect;
 use super::params::{Params, signed_wire};
 use super::refusal::Refusal;
 use super::rest::{self, Answer, Proof};
 use super::shared::{Shared, ip_key};
 use super::socket;
-use super::ws_api::HANDSHAKE_WEIGHT;
+use super::ws_api::{HANDSHAKE_WEIGHT, Unanswered};
 
 /// Largest request body; a larger one is answered 413.
 pub const BODY_MAX: usize = 1 << 20;
@@ -53,12 +53,12 @@ async fn serve_connection(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     let Some(_admission) = shared.admit_connection() else {
         return;
     };
-    if stream.set_nodelay(true).is_err() {
+    if shared.lock().refuses_connections || stream.set_nodelay(true).is_err() {
         return;
     }
     let service = service_fn(|request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(respond(shared, request, peer.ip()).await) }
+        async move { respond(shared, request, peer.ip()).await }
     });
     // An error here is the peer's: a torn connection or bytes that are no HTTP. It has been answered as far as possible.
     let _ = hyper::server::conn::http1::Builder::new()
@@ -69,13 +69,17 @@ async fn serve_connection(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
         .await;
 }
 
-async fn respond(shared: Arc<Shared>, request: Request<Incoming>, ip: IpAddr) -> Reply {
+async fn respond(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    ip: IpAddr,
+) -> Result<Reply, Unanswered> {
     let address = Address::parse(
         request.uri().path(),
         request.uri().query().unwrap_or_default(),
     );
     match address {
-        Some(address) => upgrade(shared, request, address, ip),
+        Some(address) => Ok(upgrade(shared, request, address, ip)),
         None => rest_reply(&shared, request, ip).await,
     }
 }
@@ -141,25 +145,45 @@ fn admit_handshake(shared: &Shared, ip: IpAddr) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn rest_reply(shared: &Shared, request: Request<Incoming>, ip: IpAddr) -> Reply {
+async fn rest_reply(
+    shared: &Shared,
+    request: Request<Incoming>,
+    ip: IpAddr,
+) -> Result<Reply, Unanswered> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_MAX).collect().await else {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "");
+        return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, ""));
     };
+    let (method, path) = (head.method.as_str(), head.uri.path());
     let query = head.uri.query().unwrap_or_default();
     let body = body.to_bytes();
     let api_key = head
         .headers
         .get("x-mbx-apikey")
         .and_then(|value| value.to_str().ok());
-    let answer = call(
-        shared,
-        (head.method.as_str(), head.uri.path()),
-        (query, &body),
-        api_key,
-        ip,
-    );
-    rendered(answer)
+    let carry_out = || call(shared, (method, path), (query, &body), api_key, ip);
+    match shared.request_effect(method, path) {
+        None => Ok(rendered(carry_out())),
+        Some(RequestEffect::Refuse(refusal)) => Ok(refused(&refusal)),
+        Some(RequestEffect::CarryOutThen(refusal)) => {
+            carry_out();
+            Ok(refused(&refusal))
+        }
+        Some(RequestEffect::Cut) => Err(Unanswered),
+        Some(RequestEffect::CarryOutThenCut) => {
+            carry_out();
+            Err(Unanswered)
+        }
+        Some(RequestEffect::Hold(time)) => {
+            tokio::time::sleep(time).await;
+            Ok(rendered(carry_out().after_hold()))
+        }
+        Some(RequestEffect::HoldAnswer(time)) => {
+            let answer = carry_out();
+            tokio::time::sleep(time).await;
+            Ok(rendered(answer))
+        }
+    }
 }
 
 fn call(

@@ -7,10 +7,20 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::streams::Topic;
+use super::faults::{Channel, Parcel, StreamFaults};
+use super::streams::{Route, Topic};
 
 /// Names one socket; given out by [`Hub::open`], never reused.
 pub type SocketId = u64;
+
+/// What a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// Streams on a route.
+    Streams(Route),
+    /// The WebSocket API.
+    Api,
+}
 
 /// The sending half of one socket's bounded queue.
 ///
@@ -21,7 +31,10 @@ pub struct Outbox(Arc<OutboxInner>);
 
 struct OutboxInner {
     id: SocketId,
+    line: Line,
     queue: mpsc::Sender<Utf8Bytes>,
+    is_frozen: AtomicBool,
+    freeze_bell: Notify,
     is_combined: AtomicBool,
     doom: OnceLock<Doom>,
     doom_bell: Notify,
@@ -45,11 +58,19 @@ pub enum Doom {
 }
 
 impl Outbox {
-    fn new(id: SocketId, capacity: usize, combined: bool) -> (Self, mpsc::Receiver<Utf8Bytes>) {
+    fn new(
+        id: SocketId,
+        capacity: usize,
+        combined: bool,
+        line: Line,
+    ) -> (Self, mpsc::Receiver<Utf8Bytes>) {
         let (queue, receiver) = mpsc::channel(capacity);
         let inner = OutboxInner {
             id,
+            line,
             queue,
+            is_frozen: AtomicBool::new(false),
+            freeze_bell: Notify::new(),
             is_combined: AtomicBool::new(combined),
             doom: OnceLock::new(),
             doom_bell: Notify::new(),
@@ -88,8 +109,29 @@ impl Outbox {
         }
     }
 
+    /// Stops the socket from reading and writing for good, as if the network between were gone: the transport stays open.
+    pub fn freeze(&self) {
+        self.0.is_frozen.store(true, Ordering::Relaxed);
+        self.0.freeze_bell.notify_one();
+    }
+
+    /// Returns when the socket has been frozen.
+    pub async fn frozen(&self) {
+        while !self.is_frozen() {
+            self.0.freeze_bell.notified().await;
+        }
+    }
+
+    /// Whether the socket neither reads nor writes.
+    pub fn is_frozen(&self) -> bool {
+        self.0.is_frozen.load(Ordering::Relaxed)
+    }
+
     /// Queues one message; at the bound the socket is doomed instead.
     fn push(&self, text: Utf8Bytes) {
+        if self.is_frozen() {
+            return;
+        }
         if let Err(mpsc::error::TrySendError::Full(_)) = self.0.queue.try_send(text) {
             self.doom(Doom::TooSlow);
         }
@@ -111,6 +153,8 @@ pub struct Hub {
     sockets: BTreeMap<SocketId, Outbox>,
     topics: BTreeMap<Topic, Vec<Seat>>,
     users: BTreeMap<String, UserSeats>,
+    /// What a drill does to messages on their way out.
+    pub faults: StreamFaults,
 }
 
 /// Who listens on one listenKey, and the account behind it, if any.
@@ -166,9 +210,14 @@ fn wrapped(name: &str, data: &str) -> Utf8Bytes {
 
 impl Hub {
     /// Registers a socket with a queue of `capacity` messages.
-    pub fn open(&mut self, capacity: usize, combined: bool) -> (Outbox, mpsc::Receiver<Utf8Bytes>) {
+    pub fn open(
+        &mut self,
+        line: Line,
+        capacity: usize,
+        combined: bool,
+    ) -> (Outbox, mpsc::Receiver<Utf8Bytes>) {
         self.next_id += 1;
-        let (outbox, receiver) = Outbox::new(self.next_id, capacity, combined);
+        let (outbox, receiver) = Outbox::new(self.next_id, capacity, combined, line);
         self.sockets.insert(outbox.id(), outbox.clone());
         (outbox, receiver)
     }
@@ -186,10 +235,24 @@ impl Hub {
         });
     }
 
-    /// Dooms every socket.
-    pub fn doom_all(&self, why: Doom) {
-        for outbox in self.sockets.values() {
+    /// The open sockets of a line, or all.
+    pub fn sockets(&self, line: Option<Line>) -> impl Iterator<Item = &Outbox> {
+        self.sockets
+            .values()
+            .filter(move |outbox| line.is_none_or(|line| outbox.0.line == line))
+    }
+
+    /// Dooms the sockets of a line, or all.
+    pub fn doom(&self, line: Option<Line>, why: Doom) {
+        for outbox in self.sockets(line) {
             outbox.doom(why);
+        }
+    }
+
+    /// Freezes the sockets of a line that are open now, or all: half-open TCP.
+    pub fn freeze(&self, line: Option<Line>) {
+        for outbox in self.sockets(line) {
+            outbox.freeze();
         }
     }
 
@@ -260,29 +323,66 @@ impl Hub {
     }
 
     /// Renders once, if anyone listens, and queues to all of them.
-    pub fn publish(&self, topic: Topic, render: impl FnOnce() -> String) {
-        let Some(seats) = self.topics.get(&topic) else {
+    pub fn publish(&mut self, topic: Topic, render: impl FnOnce() -> String) {
+        if !self.is_heard(topic) {
             return;
-        };
-        let mut forms = Forms::of(render());
-        for seat in seats {
-            seat.outbox.push(forms.for_seat(seat));
         }
+        self.pass(Parcel {
+            channel: Channel::Topic(topic),
+            kind: "",
+            text: render(),
+        });
     }
 
     /// As [`Self::publish`] for the user streams of an account; `kind` is the event's `e`.
-    pub fn publish_user(&self, account: u16, kind: &str, render: impl FnOnce() -> String) {
-        let mut users = self
-            .users
-            .values()
-            .filter(|user| user.account == Some(account))
-            .peekable();
-        if users.peek().is_none() {
-            return;
+    pub fn publish_user(
+        &mut self,
+        account: u16,
+        kind: &'static str,
+        render: impl FnOnce() -> String,
+    ) {
+        let mut users = self.users.values();
+        if users.any(|user| user.account == Some(account)) {
+            self.pass(Parcel {
+                channel: Channel::User(account),
+                kind,
+                text: render(),
+            });
         }
-        let mut forms = Forms::of(render());
-        for user in users {
-            user.push(kind, &mut forms);
+    }
+
+    /// Delivers what a drill delayed until now.
+    pub fn deliver_late(&mut self, now_us: u64) {
+        for parcel in self.faults.due(now_us) {
+            self.deliver(parcel);
+        }
+    }
+
+    fn pass(&mut self, parcel: Parcel) {
+        if self.faults.is_idle() {
+            self.deliver(parcel);
+        } else {
+            for parcel in self.faults.pass(parcel) {
+                self.deliver(parcel);
+            }
+        }
+    }
+
+    fn deliver(&self, parcel: Parcel) {
+        let mut forms = Forms::of(parcel.text);
+        match parcel.channel {
+            Channel::Topic(topic) => {
+                for seat in self.topics.get(&topic).into_iter().flatten() {
+                    seat.outbox.push(forms.for_seat(seat));
+                }
+            }
+            Channel::User(account) => {
+                for user in self.users.values() {
+                    if user.account == Some(account) {
+                        user.push(parcel.kind, &mut forms);
+                    }
+                }
+            }
         }
     }
 
@@ -290,11 +390,27 @@ impl Hub {
     pub fn publish_listen_key_end(
         &mut self,
         listen_key: &str,
-        kind: &str,
+        kind: &'static str,
         render: impl FnOnce() -> String,
     ) {
+        let Some(user) = self.users.get(listen_key) else {
+            return;
+        };
+        let channel = Channel::User(user.account.unwrap_or(u16::MAX));
+        let parcel = Parcel {
+            channel,
+            kind,
+            text: render(),
+        };
+        let parcels = if self.faults.is_idle() {
+            vec![parcel]
+        } else {
+            self.faults.pass(parcel)
+        };
         if let Some(user) = self.users.get_mut(listen_key) {
-            user.push(kind, &mut Forms::of(render()));
+            for parcel in parcels {
+                user.push(parcel.kind, &mut Forms::of(parcel.text));
+            }
             user.account = None;
         }
     }
@@ -315,13 +431,14 @@ impl UserSeats {
 mod tests {
     use super::*;
 
+    const LINE: Line = Line::Streams(Route::Public);
     const TOPIC: Topic = Topic::BookTicker(0);
 
     #[test]
     fn an_event_is_rendered_once_and_wrapped_for_combined_sockets_only() {
         let mut hub = Hub::default();
-        let (bare, mut bare_queue) = hub.open(4, false);
-        let (combined, mut combined_queue) = hub.open(4, true);
+        let (bare, mut bare_queue) = hub.open(LINE, 4, false);
+        let (combined, mut combined_queue) = hub.open(LINE, 4, true);
         hub.join(&bare, TOPIC, "a@bookTicker");
         hub.join(&combined, TOPIC, "a@bookTicker");
         hub.join(&combined, TOPIC, "a@bookTicker");
@@ -342,7 +459,7 @@ mod tests {
     #[test]
     fn nothing_is_rendered_for_nobody_and_leaving_ends_delivery() {
         let mut hub = Hub::default();
-        let (outbox, mut queue) = hub.open(4, false);
+        let (outbox, mut queue) = hub.open(LINE, 4, false);
         hub.join(&outbox, TOPIC, "x");
         hub.leave(outbox.id(), TOPIC);
         assert!(!hub.is_heard(TOPIC));
@@ -357,7 +474,7 @@ mod tests {
     #[test]
     fn the_events_filter_withholds_other_user_events() {
         let mut hub = Hub::default();
-        let (outbox, mut queue) = hub.open(4, false);
+        let (outbox, mut queue) = hub.open(LINE, 4, false);
         hub.join_user(&outbox, "key", Some(1), vec!["ORDER_TRADE_UPDATE".into()]);
         hub.publish_user(1, "ACCOUNT_UPDATE", || "1".into());
         hub.publish_user(2, "ORDER_TRADE_UPDATE", || unreachable!("nobody listens"));
@@ -369,7 +486,7 @@ mod tests {
     #[test]
     fn an_ended_listen_key_is_told_once_and_then_silent_and_an_invalid_one_always() {
         let mut hub = Hub::default();
-        let (outbox, mut queue) = hub.open(4, false);
+        let (outbox, mut queue) = hub.open(LINE, 4, false);
         hub.join_user(&outbox, "key", Some(1), Vec::new());
         hub.join_user(&outbox, "invalid", None, Vec::new());
         hub.publish_listen_key_end("key", "listenKeyExpired", || "end".into());
@@ -382,8 +499,8 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_dooms_the_socket_and_no_other() {
         let mut hub = Hub::default();
-        let (slow, _slow_queue) = hub.open(1, false);
-        let (quick, mut quick_queue) = hub.open(8, false);
+        let (slow, _slow_queue) = hub.open(LINE, 1, false);
+        let (quick, mut quick_queue) = hub.open(LINE, 8, false);
         hub.join(&slow, TOPIC, "x");
         hub.join(&quick, TOPIC, "x");
         hub.publish(TOPIC, || "1".into());

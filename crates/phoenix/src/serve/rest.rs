@@ -201,6 +201,21 @@ pub struct Answer {
     pub shows_orders: bool,
 }
 
+impl Answer {
+    /// The answer of a request that a drill held on its way: the second timing check is the engine's (protocol §5.3).
+    pub fn after_hold(mut self) -> Self {
+        if let Err(refusal) = &mut self.result
+            && refusal.code == -1021
+        {
+            *refusal = Refusal::new(
+                -5028,
+                "Timestamp for this request is outside of the ME recvWindow",
+            );
+        }
+        self
+    }
+}
+
 /// Admits, authorises and carries out one call.
 pub fn answer(
     venue: &mut Venue,

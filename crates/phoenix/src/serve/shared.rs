@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use phoenix_exchange::api::{AccountId, IpKey};
 
 use super::auth::KeyRing;
+use super::faults::RequestEffect;
 use super::rest::Table;
 use super::timing::Timing;
 use super::venue::Venue;
@@ -49,6 +50,11 @@ impl Shared {
     /// Now, µs since the epoch; never goes back.
     pub fn now_us(&self) -> u64 {
         self.clock.now_us()
+    }
+
+    /// What a drill does to this request, if anything.
+    pub fn request_effect(&self, method: &str, path: &str) -> Option<RequestEffect> {
+        self.lock().request_faults.take(method, path)
     }
 
     /// Counts a connection in; `None` at the bound.

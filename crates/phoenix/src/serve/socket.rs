@@ -16,10 +16,10 @@ use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 use super::address::StreamAddress;
 use super::control::{self, Control, ControlError, STREAMS_PER_CONNECTION_MAX};
 use super::guard::MessageGuard;
-use super::hub::{Doom, Outbox};
+use super::hub::{Doom, Line, Outbox};
 use super::shared::Shared;
 use super::streams::{Route, Topic};
-use super::ws_api::ApiSession;
+use super::ws_api::{ApiSession, Unanswered};
 
 /// How long the closing handshake may take before the transport is dropped.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
@@ -55,7 +55,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let capacity = shared.timing.queue_max;
-    let (outbox, queue) = shared.lock().hub.open(capacity, address.is_combined);
+    let (outbox, queue) =
+        shared
+            .lock()
+            .hub
+            .open(Line::Streams(address.route), capacity, address.is_combined);
     let mut streams = Streams {
         shared: Arc::clone(&shared),
         outbox: outbox.clone(),
@@ -80,7 +84,7 @@ pub async fn serve_api<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (outbox, queue) = shared.lock().hub.open(1, false);
+    let (outbox, queue) = shared.lock().hub.open(Line::Api, 1, false);
     let session = ApiSession::new(Arc::clone(&shared), ip, hides_rate_limits);
     let guard = MessageGuard::new(shared.timing.api_pings_max, shared.timing.message_window);
     let socket = Socket::new(ws, &shared, outbox.clone(), queue, guard);
@@ -153,6 +157,11 @@ where
             tokio::select! {
                 biased;
                 doom = self.outbox.doomed() => return End::Doomed(doom),
+                // Neither reads nor writes any more; only the end of the server, or of the drill, drops the transport.
+                () = self.outbox.frozen() => {
+                    self.outbox.doomed().await;
+                    return End::Doomed(Doom::Cut);
+                }
                 () = tokio::time::sleep_until(oldest) => return End::Doomed(Doom::Aged),
                 _ = pings.tick() => {
                     if let Err(end) = self.ping().await { return end; }
@@ -188,7 +197,10 @@ where
         let answer = match message {
             Message::Text(text) => match purpose {
                 Purpose::Streams(streams) => streams.on_text(text.as_str()),
-                Purpose::Api(session) => session.on_text(text.as_str()),
+                Purpose::Api(session) => {
+                    let answer = session.on_text(text.as_str()).await;
+                    answer.map_err(|Unanswered| End::Doomed(Doom::Cut))?
+                }
             },
             Message::Pong(payload) => {
                 // An unsolicited pong keeps a stream socket alive, but not one of the WebSocket API (protocol §1.4).

@@ -158,6 +158,29 @@ pub enum Topic {
 }
 
 impl Topic {
+    /// The symbol it is about; `None` for all symbols.
+    pub const fn symbol(self) -> Option<u16> {
+        match self {
+            Self::Depth(symbol, _)
+            | Self::RpiDepth(symbol)
+            | Self::PartialDepth(symbol, ..)
+            | Self::BookTicker(symbol)
+            | Self::Trade(symbol)
+            | Self::AggTrade(symbol)
+            | Self::MarkPrice(symbol, _)
+            | Self::Kline(symbol, _)
+            | Self::Ticker(symbol)
+            | Self::MiniTicker(symbol)
+            | Self::ForceOrder(symbol) => Some(symbol),
+            Self::AllBookTicker
+            | Self::AllMarkPrice(_)
+            | Self::AllTicker
+            | Self::AllMiniTicker
+            | Self::AllForceOrder
+            | Self::ContractInfo => None,
+        }
+    }
+
     const fn is_public(self) -> bool {
         matches!(
             self,

@@ -6,6 +6,7 @@ use phoenix_exchange::api::{
 use phoenix_exchange::{Exchange, Recipient};
 
 use super::board::{self, Tape};
+use super::faults::{Channel, RequestFaults, StreamEffect};
 use super::hub::Hub;
 use super::json::array;
 use super::stream_json::{self as wire, Pen};
@@ -28,6 +29,10 @@ pub struct Venue {
     pub tapes: Vec<Tape>,
     /// One pen per symbol, by id.
     pub pens: Vec<Pen>,
+    /// What a drill does to requests.
+    pub request_faults: RequestFaults,
+    /// Whether new connections are dropped at once, as in a maintenance.
+    pub refuses_connections: bool,
     /// How far the clock that clients see is ahead of the exchange's own, ms: drills let it jump.
     pub clock_offset_ms: i64,
     events: Vec<Event>,
@@ -44,6 +49,8 @@ impl Venue {
             hub: Hub::default(),
             tapes,
             pens,
+            request_faults: RequestFaults::default(),
+            refuses_connections: false,
             clock_offset_ms: 0,
             events: Vec::new(),
             last_ms: 0,
@@ -68,6 +75,7 @@ impl Venue {
 
     /// Runs the exchange up to `now_us` and sends out everything that happened.
     pub fn advance(&mut self, now_us: u64) {
+        self.hub.deliver_late(now_us);
         self.exchange.advance(now_us);
         self.fan_out();
         let now_ms = ms(now_us);
@@ -139,7 +147,7 @@ impl Venue {
         let at_ms = ms(at_us);
         let id = symbol.0;
         let pen = wire::pen_of(&self.pens, symbol.index());
-        let hub = &self.hub;
+        let hub = &mut self.hub;
         match event {
             MarketEvent::Depth(depth) => self.on_depth(symbol, depth),
             MarketEvent::BookTicker(ticker) => {
@@ -180,13 +188,24 @@ impl Venue {
         }
     }
 
-    fn on_depth(&self, symbol: SymbolId, event: &DepthEvent) {
+    fn on_depth(&mut self, symbol: SymbolId, event: &DepthEvent) {
         let pen = wire::pen_of(&self.pens, symbol.index());
         let speed = match event.cadence {
             Cadence::Ms100 => Speed::Ms100,
             Cadence::Ms250 => Speed::Ms250,
             Cadence::Ms500 => Speed::Ms500,
         };
+        let channel = Channel::Topic(Topic::Depth(symbol.0, speed));
+        if self.hub.faults.effect_on(channel, "") == Some(StreamEffect::Hollow) {
+            let hollow = DepthEvent {
+                bids: Vec::new(),
+                asks: Vec::new(),
+                ..event.clone()
+            };
+            self.hub
+                .publish(Topic::Depth(symbol.0, speed), || wire::depth(pen, &hollow));
+            return;
+        }
         self.hub
             .publish(Topic::Depth(symbol.0, speed), || wire::depth(pen, event));
         if speed == Speed::Ms500 {
@@ -220,7 +239,7 @@ impl Venue {
         }
     }
 
-    fn speak_all_book_tickers(&self, now_ms: i64) {
+    fn speak_all_book_tickers(&mut self, now_ms: i64) {
         for (index, pen) in (0_u16..).zip(&self.pens) {
             let depth = self.exchange.depth(SymbolId(index), 1);
             let view = self.exchange.book_ticker(SymbolId(index));
@@ -236,7 +255,7 @@ impl Venue {
         }
     }
 
-    fn speak_all_marks(&self, now_ms: i64) {
+    fn speak_all_marks(&mut self, now_ms: i64) {
         let text = || {
             array((0_u16..).zip(&self.pens).map(|(index, pen)| {
                 let view = self.exchange.premium_index(SymbolId(index));
@@ -249,7 +268,7 @@ impl Venue {
         }
     }
 
-    fn speak_tickers(&self, now_ms: i64) {
+    fn speak_tickers(&mut self, now_ms: i64) {
         let days = || {
             self.pens
                 .iter()
@@ -274,8 +293,13 @@ impl Venue {
         });
     }
 
-    fn speak_klines(&self, now_ms: i64) {
-        for topic in self.hub.topics() {
+    fn speak_klines(&mut self, now_ms: i64) {
+        let heard: Vec<Topic> = self
+            .hub
+            .topics()
+            .filter(|topic| matches!(topic, Topic::Kline(..)))
+            .collect();
+        for topic in heard {
             let Topic::Kline(symbol, index) = topic else {
                 continue;
             };

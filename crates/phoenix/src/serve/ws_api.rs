@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::auth::{Scheme, check_time};
+use super::faults::RequestEffect;
 use super::json::{Object, array};
 use super::params::{Params, signed_tokens};
 use super::refusal::Refusal;
@@ -54,6 +55,11 @@ pub struct ApiSession {
     logon: Option<Logon>,
 }
 
+/// A request that gets no answer because a drill cuts its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("cut by a drill")]
+pub struct Unanswered;
+
 struct Logon {
     account: AccountId,
     api_key: String,
@@ -82,11 +88,14 @@ impl ApiSession {
         }
     }
 
-    /// Answers one request frame; every text has an answer.
-    pub fn on_text(&mut self, text: &str) -> String {
+    /// Answers one request frame; every text has an answer unless a drill takes it away.
+    ///
+    /// # Errors
+    /// When a drill cuts the connection instead.
+    pub async fn on_text(&mut self, text: &str) -> Result<String, Unanswered> {
         let Ok(wire) = serde_json::from_str::<Wire<'_>>(text) else {
             let refusal = Refusal::new(-1135, "Invalid JSON Request");
-            return self.render("null", &self.refused(refusal), true);
+            return Ok(self.render("null", &self.refused(refusal), true));
         };
         let id = wire.id.map_or("null", RawValue::get);
         let tokens = wire.params.unwrap_or_default();
@@ -96,10 +105,48 @@ impl ApiSession {
             None => self.hides_rate_limits,
         };
         let answer = match Params::from_tokens(&tokens) {
-            Ok(params) => self.answer(wire.method.as_deref().unwrap_or_default(), &params, &tokens),
+            Ok(params) => {
+                let method = wire.method.as_deref().unwrap_or_default();
+                self.answer_under_faults(method, &params, &tokens).await?
+            }
             Err(refusal) => self.refused(refusal),
         };
-        self.render(id, &answer, is_hidden)
+        Ok(self.render(id, &answer, is_hidden))
+    }
+
+    async fn answer_under_faults(
+        &mut self,
+        method: &str,
+        params: &Params,
+        tokens: &BTreeMap<String, &RawValue>,
+    ) -> Result<Answer, Unanswered> {
+        let effect = self
+            .shared
+            .endpoint_of(method)
+            .ok()
+            .and_then(|endpoint| self.shared.request_effect(endpoint.method, endpoint.path));
+        match effect {
+            None => Ok(self.answer(method, params, tokens)),
+            Some(RequestEffect::Refuse(refusal)) => Ok(self.refused(refusal)),
+            Some(RequestEffect::CarryOutThen(refusal)) => {
+                self.answer(method, params, tokens);
+                Ok(self.refused(refusal))
+            }
+            Some(RequestEffect::Cut) => Err(Unanswered),
+            Some(RequestEffect::CarryOutThenCut) => {
+                self.answer(method, params, tokens);
+                Err(Unanswered)
+            }
+            Some(RequestEffect::Hold(time)) => {
+                tokio::time::sleep(time).await;
+                Ok(self.answer(method, params, tokens).after_hold())
+            }
+            Some(RequestEffect::HoldAnswer(time)) => {
+                let answer = self.answer(method, params, tokens);
+                tokio::time::sleep(time).await;
+                Ok(answer)
+            }
+        }
     }
 
     fn answer(
