@@ -1,0 +1,3 @@
+//! Drives the market side of a symbol from a recording; knows typed records, not files.
+
+pub mod record;
