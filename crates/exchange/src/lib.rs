@@ -1,3 +1,28 @@
-//! A simulated venue for USDⓈ-M futures: deterministic, without I/O, sharing no code with what it tests.
+//! The simulated venue: a deterministic, single-threaded model of a USDⓈ-M futures exchange that knows no clock, no socket and nothing of the programme that trades on it.
+//!
+//! *Numbers.* Every price, quantity, rate and amount of money is an [`api::E8`]: an `i64` in units of 1e-8. Products are taken in 128 bits.
+//!
+//! *Time.* Microseconds since the Unix epoch, always passed in. Wire times (ms) are derived by the views.
+//!
+//! *Order of things.* [`Exchange::advance`] runs every timer and every market flow that is due, in order of its due time, so the result does
+//! not depend on how often it is called. Each request method advances first, then acts. What happened is read with
+//! [`Exchange::drain_events`].
+//!
+//! *Chance.* Only from [`prng::Prng`], seeded once.
+#![forbid(unsafe_code)]
 
+pub mod api;
+pub mod decimal;
+pub mod exchange;
+pub mod market;
+pub mod prng;
 pub mod replay;
+pub mod symbol;
+
+pub use api::{
+    AccountId, ApiError, ClientId, E8, Event, EventBody, MarketEvent, NewOrder, OrderView,
+    Recipient, Side, SymbolId, UserEvent,
+};
+pub use exchange::{Exchange, ExchangeConfig, SymbolConfig};
+pub use market::{MarketFlow, MarketSide};
+pub use symbol::SymbolSpec;
