@@ -112,31 +112,29 @@ pub struct Record {
     pub body: RecordBody,
 }
 
-/// Turns the two clocks of a recording into one exchange time that never goes back, in ns.
+/// Turns the two clocks of a recording into one exchange time that never goes back, in µs.
 ///
 /// Messages without an exchange time (spot book tickers and snapshots) get their local time shifted
 /// by the offset last seen between the clocks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecordClock {
-    offset_ns: Option<i64>,
-    latest_ns: Option<i64>,
+    offset_us: Option<i64>,
+    latest_us: Option<i64>,
 }
 
 impl RecordClock {
-    /// The time of `record` on the exchange's clock, Unix ns; at least that of every earlier record.
+    /// The time of `record` on the exchange's clock, Unix µs; at least that of every earlier record.
     pub fn on_record(&mut self, record: &Record) -> i64 {
-        let stated_ns = record.exchange_ms.map(|ms| ms.saturating_mul(1_000_000));
-        if let Some(exchange_ns) = stated_ns {
-            self.offset_ns = Some(exchange_ns.saturating_sub(record.local_ns));
+        let local_us = record.local_ns / 1_000;
+        let stated_us = record.exchange_ms.map(|ms| ms.saturating_mul(1_000));
+        if let Some(exchange_us) = stated_us {
+            self.offset_us = Some(exchange_us.saturating_sub(local_us));
         }
-        let estimate_ns = stated_ns.unwrap_or_else(|| {
-            record
-                .local_ns
-                .saturating_add(self.offset_ns.unwrap_or_default())
-        });
-        let now_ns = self.latest_ns.map_or(estimate_ns, |ns| ns.max(estimate_ns));
-        self.latest_ns = Some(now_ns);
-        now_ns
+        let estimate_us = stated_us
+            .unwrap_or_else(|| local_us.saturating_add(self.offset_us.unwrap_or_default()));
+        let now_us = self.latest_us.map_or(estimate_us, |us| us.max(estimate_us));
+        self.latest_us = Some(now_us);
+        now_us
     }
 }
 
@@ -163,18 +161,18 @@ mod tests {
     #[test]
     fn exchange_time_wins_and_never_goes_back() {
         let mut clock = RecordClock::default();
-        let ms = 1_000_000;
-        assert_eq!(clock.on_record(&ticker(5 * ms, Some(100))), 100 * ms);
-        assert_eq!(clock.on_record(&ticker(6 * ms, Some(99))), 100 * ms);
-        assert_eq!(clock.on_record(&ticker(7 * ms, Some(103))), 103 * ms);
+        let ms = 1_000;
+        assert_eq!(clock.on_record(&ticker(5_000_000, Some(100))), 100 * ms);
+        assert_eq!(clock.on_record(&ticker(6_000_000, Some(99))), 100 * ms);
+        assert_eq!(clock.on_record(&ticker(7_000_000, Some(103))), 103 * ms);
     }
 
     #[test]
     fn a_record_without_exchange_time_is_placed_by_the_last_offset() {
         let mut clock = RecordClock::default();
-        let ms = 1_000_000;
-        assert_eq!(clock.on_record(&ticker(5 * ms, None)), 5 * ms);
-        assert_eq!(clock.on_record(&ticker(6 * ms, Some(100))), 100 * ms);
-        assert_eq!(clock.on_record(&ticker(9 * ms, None)), 103 * ms);
+        let ms = 1_000;
+        assert_eq!(clock.on_record(&ticker(5_000_000, None)), 5 * ms);
+        assert_eq!(clock.on_record(&ticker(6_000_000, Some(100))), 100 * ms);
+        assert_eq!(clock.on_record(&ticker(9_000_000, None)), 103 * ms);
     }
 }
