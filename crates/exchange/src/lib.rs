@@ -14,6 +14,7 @@
 pub mod api;
 pub mod decimal;
 pub mod exchange;
+pub mod flow;
 pub mod market;
 pub mod prng;
 pub mod replay;
