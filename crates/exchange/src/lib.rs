@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+mod book;
 pub mod decimal;
 pub mod exchange;
 pub mod flow;
