@@ -18,8 +18,8 @@ use fair::FairValue;
 use ladder::{Ladder, Refill, Slices};
 use params::{
     BEST_CHURN_SHARE, BIAS, BIAS_FLIP, BRANCHING, EXCITEMENT_DECAY_PER_S, FILL_QUOTE_MEDIAN,
-    FILL_SIGMA, QUOTE_MOVES_PER_TAKER, SWEEP_QUOTE_HALF, SWEEP_SHARE_MIN, TAKER_QUOTE_MEDIAN,
-    TAKER_SIGMA,
+    FILL_SIGMA, QUOTE_BIAS, QUOTE_MOVES_PER_TAKER, SWEEP_QUOTE_HALF, SWEEP_SHARE_MIN,
+    TAKER_QUOTE_MEDIAN, TAKER_SIGMA,
 };
 pub use params::{FlowParams, JumpStyle, Regime};
 use shape::Shape;
@@ -223,7 +223,7 @@ impl Running {
     /// One taker order or one move by quotes alone.
     fn on_arrival(&mut self, market: &mut MarketSide<'_>, params: &FlowParams, prng: &mut Prng) {
         if chance(prng, QUOTE_MOVES_PER_TAKER / (1.0 + QUOTE_MOVES_PER_TAKER)) {
-            let direction = sign(prng, 0.5);
+            let direction = -self.bias * sign(prng, 0.5 + QUOTE_BIAS);
             self.fair.on_move(direction, params, prng);
             self.follow_quietly(market, params, prng);
             return;

@@ -108,7 +108,7 @@ impl FlowParams {
     #[must_use]
     pub fn new(regime: Regime) -> FlowParams {
         let normal = FlowParams {
-            sigma_bps: 1.15,
+            sigma_bps: 1.0,
             volatility_swing: 0.35,
             trend_bps_per_s: 0.0,
             trend_flip_s: 300.0,
@@ -121,7 +121,7 @@ impl FlowParams {
             density: 1.0,
             churn_per_s: 1_450.0,
             spread_bps: 0.0,
-            late_refill_share: 0.1,
+            late_refill_share: 0.4,
             depth_bps: 50.0,
             depth_ticks_max: 1_500,
             round_us: 5_000,
@@ -202,9 +202,9 @@ pub(super) const CHURN_SHARE_SUM: u64 = 1_000;
 /// The book's shape. Quantities: differences of "depth within" of the ETHUSDT column × 2681; prices in use: from
 /// "price grid in use", checked against BTCUSDT, whose grid is 2.3 times finer; changes: counts of depth updates by distance.
 pub(super) const BANDS: [Band; 7] = [
-    band(0.5, 51_000.0, 10.0, 40, 0.7),
-    band(1.0, 71_000.0, 17.5, 50, 0.7),
-    band(2.0, 166_000.0, 31.0, 110, 0.45),
+    band(0.5, 44_000.0, 8.0, 40, 0.7),
+    band(1.0, 60_000.0, 15.5, 50, 0.7),
+    band(2.0, 155_000.0, 29.0, 110, 0.45),
     band(5.0, 400_000.0, 60.0, 240, 0.3),
     band(10.0, 477_000.0, 71.0, 250, 0.2),
     band(20.0, 585_000.0, 51.0, 160, 0.2),
@@ -236,23 +236,23 @@ pub(super) const BEST_STEP_QUOTE: f64 = 6_700.0;
 /// Deviation of the logarithm of a level's quantity: median 1.13, mean 5.7, p99 41.6 over 200 levels.
 pub(super) const LEVEL_SIGMA: f64 = 1.7;
 /// Share of the book changes at the two best prices: 150 ticker quantity changes a second against 1243 levels in depth.
-pub(super) const BEST_CHURN_SHARE: f64 = 0.1;
+pub(super) const BEST_CHURN_SHARE: f64 = 0.12;
 /// Median size of a taker order, quote units (0.2 ETH).
 pub(super) const TAKER_QUOTE_MEDIAN: f64 = 535.0;
 /// Deviation of its logarithm: p90 4.4, p99 39.
 pub(super) const TAKER_SIGMA: f64 = 2.35;
 /// Median size of one execution, quote units (0.071 ETH).
-pub(super) const FILL_QUOTE_MEDIAN: f64 = 190.0;
+pub(super) const FILL_QUOTE_MEDIAN: f64 = 330.0;
 /// Deviation of its logarithm: p90 1.6.
-pub(super) const FILL_SIGMA: f64 = 2.4;
+pub(super) const FILL_SIGMA: f64 = 2.75;
 /// Taker orders of this size, quote units, sweep the best price half of the time.
-pub(super) const SWEEP_QUOTE_HALF: f64 = 8_000.0;
+pub(super) const SWEEP_QUOTE_HALF: f64 = 5_000.0;
 /// Share of takers that sweep however small they are.
 pub(super) const SWEEP_SHARE_MIN: f64 = 0.04;
 /// Moves by quotes alone for each taker order.
 pub(super) const QUOTE_MOVES_PER_TAKER: f64 = 0.25;
 /// Share of taker orders that sweep with the numbers above; with [`QUOTE_MOVES_PER_TAKER`] it gives the moves per second.
-pub(super) const SWEEP_SHARE: f64 = 0.165;
+pub(super) const SWEEP_SHARE: f64 = 0.2;
 /// Share of large ones among moves, and how much larger they are.
 pub(super) const LARGE_MOVE_SHARE: f64 = 0.2;
 /// See [`LARGE_MOVE_SHARE`].
@@ -261,7 +261,10 @@ pub(super) const LARGE_MOVE_FACTOR: f64 = 4.0;
 pub(super) const BIAS_FLIP: f64 = 0.065;
 /// How much likelier than even the prevailing side is: autocorrelation at lag k is (2 × this)² × (1 − 2 × flip)^k.
 pub(super) const BIAS: f64 = 0.3;
+/// How much likelier than even a move by quotes alone goes against the prevailing takers, so that their persistence does not
+/// become a trend: measured, the deviation over 10 s is 2.9 times that over 1 s, where a random walk has 3.2.
+pub(super) const QUOTE_BIAS: f64 = 0.1;
 /// Arrivals caused by one arrival.
-pub(super) const BRANCHING: f64 = 0.65;
+pub(super) const BRANCHING: f64 = 0.68;
 /// Decay of that excitement, per second.
 pub(super) const EXCITEMENT_DECAY_PER_S: f64 = 12.0;

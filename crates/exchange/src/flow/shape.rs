@@ -116,7 +116,7 @@ impl Shape {
     /// The quantity of a best price after one order joined or left: joining is likelier the less there is.
     pub(super) fn best_after_step(&self, quantity: E8, prng: &mut Prng) -> E8 {
         let step_e8 = self.on_grid(exponential(prng, self.best_step_e8));
-        let target_e8 = self.best_median_e8 * 1.3;
+        let target_e8 = self.best_median_e8;
         let join = target_e8 / (target_e8 + quantity as f64);
         if chance(prng, join) {
             quantity.saturating_add(step_e8)
