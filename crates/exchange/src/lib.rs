@@ -26,6 +26,7 @@ pub mod limits;
 mod liquidation;
 mod margin;
 mod mark;
+pub mod flow;
 pub mod market;
 mod matching;
 mod modifying;
@@ -34,6 +35,7 @@ mod pit;
 mod placing;
 pub mod prng;
 pub mod quant_rules;
+pub mod replay;
 pub mod symbol;
 mod timers;
 

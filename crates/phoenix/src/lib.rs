@@ -1,3 +1,4 @@
-//! The crate with I/O: venue links, live shell, embedded exchange server, tools.
+//! Phoenix: the market maker's shell, its tools, and everything that does I/O.
 
+pub mod capture;
 pub mod serve;

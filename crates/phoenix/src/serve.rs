@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use phoenix_exchange::api::{AccountId, SymbolId};
-use phoenix_exchange::exchange::ExchangeConfig;
+use phoenix_exchange::ExchangeConfig;
 use phoenix_exchange::{E8, Exchange, MarketFlow};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;

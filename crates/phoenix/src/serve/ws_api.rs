@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use phoenix_exchange::api::{AccountId, IpKey, RateUsage};
-use phoenix_exchange::exchange::{Cost, LimitConfig};
+use phoenix_exchange::{Cost, LimitConfig};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

@@ -2,7 +2,7 @@
 
 use phoenix_exchange::SymbolSpec;
 use phoenix_exchange::api::ONE;
-use phoenix_exchange::exchange::Cost;
+use phoenix_exchange::Cost;
 
 use super::super::board::{self, AggQuery};
 use super::super::json::{Object, array};
