@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use phoenix_exchange::api::{AccountId, SymbolId};
 use phoenix_exchange::ExchangeConfig;
+use phoenix_exchange::api::{AccountId, SymbolId};
 use phoenix_exchange::{E8, Exchange, MarketFlow};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -31,6 +31,7 @@ pub mod guard;
 pub mod http;
 pub mod hub;
 pub mod json;
+pub mod launch;
 pub mod params;
 pub mod refusal;
 pub mod rest;

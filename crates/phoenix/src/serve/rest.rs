@@ -1,7 +1,7 @@
 //! Owns the list of endpoints, what each costs and who may call it (protocol §4), for REST and the WebSocket API alike; knows no socket.
 
-use phoenix_exchange::api::{AccountId, ApiError, IpKey, RateUsage, SymbolId};
 use phoenix_exchange::Cost;
+use phoenix_exchange::api::{AccountId, ApiError, IpKey, RateUsage, SymbolId};
 use phoenix_exchange::{E8, decimal};
 
 use super::auth::{KeyRing, check_time};

@@ -1,8 +1,8 @@
 //! Owns the market-data endpoints (protocol §4.2, §4.3); knows no account.
 
+use phoenix_exchange::Cost;
 use phoenix_exchange::SymbolSpec;
 use phoenix_exchange::api::ONE;
-use phoenix_exchange::Cost;
 
 use super::super::board::{self, AggQuery};
 use super::super::json::{Object, array};

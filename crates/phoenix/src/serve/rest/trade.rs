@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use phoenix_exchange::Cost;
 use phoenix_exchange::SymbolId;
 use phoenix_exchange::api::{
     ApiError, CANCEL_BATCH_MAX, MODIFY_BATCH_MAX, OrderQuery, OrderView, PLACE_BATCH_MAX,
     TradeQuery, UserTradeView,
 };
-use phoenix_exchange::Cost;
 use serde_json::value::RawValue;
 
 use super::super::json::{Object, array};
