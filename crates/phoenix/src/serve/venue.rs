@@ -87,6 +87,7 @@ impl Venue {
     pub fn fan_out(&mut self) {
         let mut events = std::mem::take(&mut self.events);
         self.exchange.drain_events(&mut events);
+        self.hub.faults.on_time(self.exchange.now_us());
         for event in &events {
             match (&event.body, event.to) {
                 (EventBody::User(body), Recipient::Account(account)) => {
