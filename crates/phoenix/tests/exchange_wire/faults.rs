@@ -62,7 +62,7 @@ impl Wire {
 async fn requests_can_be_refused_swallowed_and_cut_and_the_ledger_tells_which_were_placed() {
     let wire = Wire::start().with_book();
     let busy = Refusal::with_status(503, -1008, "Request throttled by system-level protection.");
-    let table: [(RequestEffect, Option<(u16, i64)>, usize); 5] = [
+    let table = [
         (RequestEffect::Refuse(busy.clone()), Some((503, -1008)), 0),
         (RequestEffect::CarryOutThen(busy), Some((503, -1008)), 1),
         (RequestEffect::Cut, None, 1),
