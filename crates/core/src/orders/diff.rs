@@ -6,16 +6,18 @@
 //! decides whether both may be open at once or the place waits for a later plan.
 
 mod matching;
+mod moves;
 
 use super::state::{Order, OrderState};
 use super::{ORDERS_MAX, OrderTracker};
 use crate::order::{Amendment, Execute, OrderId};
 use crate::params::{LAYERS_MAX, OrderParams};
 use crate::slot::Slot;
-use crate::units::{E8, Mono, PerSide, Side, Span, Ticks};
+use crate::units::{Mono, PerSide, Side, Span, Ticks};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use matching::{Matching, Seat};
+use moves::{Move, Pass, Sizing, is_candidate, sizing};
 
 /// An order is topped up once less than this share (1/2) of its slot's size is left.
 pub const TOP_UP_BELOW: (i64, i64) = (1, 2);
@@ -149,141 +151,6 @@ pub struct Limits<'a> {
     pub open_max: usize,
 }
 
-/// An order that should go, and the slot it was to fill.
-#[derive(Clone, Copy, Debug)]
-struct Move {
-    cancel: PlannedCancel,
-    /// Priced better than every slot: more dangerous than one that lags behind.
-    exposed: bool,
-    /// Whether urgency alone decides, or an answer must be awaited first.
-    ready: bool,
-    placed_at: Mono,
-    slot: Option<Slot>,
-}
-
-/// What one call of `diff` is given.
-#[derive(Clone, Copy)]
-struct Pass<'a> {
-    wanted: &'a Wanted<'a>,
-    limits: &'a Limits<'a>,
-    now: Mono,
-    /// Whether the quote interval has passed.
-    may_requote: bool,
-}
-
-impl Pass<'_> {
-    /// Largest deviation of an order that stays in `slot`.
-    fn tolerance(&self, slot: &Slot) -> Ticks {
-        let params = self.limits.params;
-        let share = i128::from(slot.spacing.0) * i128::from(params.tolerance.0) / i128::from(E8);
-        let share = Ticks(i64::try_from(share).unwrap_or(i64::MAX)).max(params.tolerance_min);
-        match slot.layer {
-            0 => share.min(Ticks(
-                self.wanted
-                    .pair_gap_min
-                    .0
-                    .saturating_mul(params.first_layer_spreads),
-            )),
-            1.. => share,
-        }
-    }
-
-    /// Whether an order resting at `price` would be traded through by the market.
-    fn crosses(&self, side: Side, price: Ticks) -> bool {
-        match side {
-            Side::Buy => price >= self.wanted.ask,
-            Side::Sell => price <= self.wanted.bid,
-        }
-    }
-
-    fn is_forbidden(&self, order: &Order) -> bool {
-        self.wanted.growing == Some(order.side) && !order.execute.is_reduce_only()
-    }
-
-    fn removal(
-        &self,
-        order: &Order,
-        why: CancelReason,
-        urgency: Urgency,
-        slot: Option<Slot>,
-    ) -> Move {
-        let slots = self.wanted.slots.of(order.side);
-        let nearest = slots.iter().map(|s| (s.price - order.price).abs()).min();
-        let ready = match urgency {
-            Urgency::Safety => order.can_cancel(self.now),
-            Urgency::Prompt | Urgency::Discretionary => {
-                order.state() == OrderState::Live && order.can_cancel(self.now)
-            }
-        };
-        Move {
-            cancel: PlannedCancel {
-                id: order.id,
-                side: order.side,
-                deviation: nearest.unwrap_or(Ticks::MAX),
-                why,
-                urgency,
-            },
-            exposed: slots
-                .first()
-                .is_some_and(|first| order.side.is_better(order.price, first.price)),
-            ready,
-            placed_at: order.placed_at,
-            slot,
-        }
-    }
-
-    fn is_allowed(&self, m: &Move, cancels_left: u32) -> bool {
-        m.ready
-            && match m.cancel.urgency {
-                Urgency::Safety => true,
-                Urgency::Prompt => cancels_left > 0,
-                Urgency::Discretionary => {
-                    cancels_left > 0
-                        && self.may_requote
-                        && self.now.since(m.placed_at) >= self.limits.age_min
-                }
-            }
-    }
-}
-
-/// Whether the order takes part in the matching: it can still fill and is meant to rest.
-fn is_candidate(order: &Order) -> bool {
-    let resting = match order.state() {
-        OrderState::Placing | OrderState::Live | OrderState::Amending | OrderState::Unknown => true,
-        OrderState::Canceling | OrderState::Done => false,
-    };
-    resting && order.execute != Execute::TakeReduce && order.remaining().is_positive()
-}
-
-/// What the size of an order in its slot calls for.
-enum Sizing {
-    Fits,
-    Amend(Amendment),
-    Replace,
-}
-
-fn sizing(order: &Order, slot: &Slot, tracker: &OrderTracker, now: Mono) -> Sizing {
-    let (left, want) = (i128::from(order.remaining().0), i128::from(slot.size.0));
-    let is_small = left * i128::from(TOP_UP_BELOW.1) < want * i128::from(TOP_UP_BELOW.0);
-    let is_large = left * i128::from(CUT_ABOVE.1) > want * i128::from(CUT_ABOVE.0);
-    if !is_small && !is_large {
-        Sizing::Fits
-    } else if order.can_amend(now) {
-        Sizing::Amend(Amendment {
-            symbol: tracker.symbol(),
-            id: order.id,
-            side: order.side,
-            price: order.price,
-            size: order.filled.saturating_add(slot.size),
-            execute: order.execute,
-        })
-    } else if order.state() == OrderState::Live && !order.amendable {
-        Sizing::Replace
-    } else {
-        Sizing::Fits
-    }
-}
-
 /// Makes plans; keeps the memory they need and the time of the last discretionary re-quote.
 #[derive(Clone, Debug)]
 pub struct Differ {
@@ -362,6 +229,7 @@ impl Differ {
             self.match_side(tracker, side, &pass);
         }
         self.part_close_pairs(tracker, &pass);
+        self.free_blocked_slots(tracker, &pass);
         self.spend(&pass);
         self.fill_slots(tracker, &pass);
         &self.plan
@@ -485,10 +353,51 @@ impl Differ {
             true => of_buy,
             false => of_sell,
         };
-        self.plan.amends.retain(|a| a.id != worse.cancel.id);
-        let kept = self.plan.kept.of_mut(worse.cancel.side);
+        self.unkeep(worse);
+    }
+
+    /// A kept order of ours may stand, within its tolerance, so near that an empty slot of the other side cannot be
+    /// filled even at its own furthest price. Then it goes: else the slot would stay empty as long as the market
+    /// stands still.
+    fn free_blocked_slots(&mut self, tracker: &OrderTracker, pass: &Pass<'_>) {
+        let first = |side: Side| pass.wanted.slots.of(side).first().map(|slot| slot.price);
+        if let (Some(buy), Some(sell)) = (first(Side::Buy), first(Side::Sell))
+            && sell - buy < pass.wanted.pair_gap_min
+        {
+            // The slots themselves stand too close: moving orders would never end.
+            return;
+        }
+        for side in Side::BOTH {
+            let of_moves = self
+                .moves
+                .iter()
+                .filter_map(|m| Some((m.cancel.side, m.slot?)));
+            let empty = self.empty.iter().map(|p| (p.side, p.slot)).chain(of_moves);
+            let furthest = empty
+                .filter(|(s, _)| *s == side)
+                .map(|(_, slot)| side.away(slot.price, pass.tolerance(&slot)))
+                .max_by_key(|price| side.sign() * price.0);
+            let Some(furthest) = furthest else { continue };
+            let blocks = |o: &Order| {
+                (o.price_wanted() - furthest).0 * side.sign() < pass.wanted.pair_gap_min.0
+            };
+            for order in tracker.side(side.opposite()) {
+                if !blocks(order) {
+                    break;
+                }
+                if is_candidate(order) && !self.moves.iter().any(|m| m.cancel.id == order.id) {
+                    use {CancelReason::InsideSpread, Urgency::Discretionary};
+                    self.unkeep(pass.removal(order, InsideSpread, Discretionary, None));
+                }
+            }
+        }
+    }
+
+    fn unkeep(&mut self, m: Move) {
+        self.plan.amends.retain(|a| a.id != m.cancel.id);
+        let kept = self.plan.kept.of_mut(m.cancel.side);
         *kept = kept.saturating_sub(1);
-        self.moves.push(worse);
+        self.moves.push(m);
     }
 
     /// Spends the cancels that are left where the deviation is worst.
@@ -528,37 +437,62 @@ impl Differ {
         self.empty.sort_unstable_by_key(|p| (p.side, p.slot.layer));
         let room = pass.limits.open_max.min(ORDERS_MAX);
         let room = room.saturating_sub(tracker.open_count());
-        let mut planned: PerSide<Option<Ticks>> = PerSide::default();
+        let mut best: PerSide<Option<Ticks>> = PerSide::default();
         for place in &self.empty {
-            let (side, price) = (place.side, place.slot.price);
-            let against = side.opposite();
-            let gap = |other: Ticks| (other - price).0 * side.sign();
-            let of_ours = tracker
-                .side(against)
-                .iter()
-                .filter(|o| o.remaining().is_positive());
-            let is_clear = of_ours.into_iter().all(|o| {
-                let going = o.state() == OrderState::Canceling
-                    || self.plan.cancels.iter().any(|c| c.id == o.id);
-                let min = if going {
-                    1
-                } else {
-                    pass.wanted.pair_gap_min.0.max(1)
-                };
-                gap(o.price).min(gap(o.price_wanted())) >= min
-            });
-            let is_clear = is_clear
-                && planned
-                    .of(against)
-                    .is_none_or(|p| gap(p) >= pass.wanted.pair_gap_min.0.max(1));
-            if is_clear && !pass.crosses(side, price) && self.plan.places.len() < room {
-                self.plan.places.push(*place);
-                let best = planned.of_mut(side);
-                if best.is_none_or(|b| side.is_better(price, b)) {
-                    *best = Some(price);
-                }
+            if self.plan.places.len() >= room {
+                break;
+            }
+            let side = place.side;
+            let bound = self.nearest_allowed(tracker, side, *best.of(side.opposite()), pass);
+            let wanted = place.slot.price;
+            let price = match bound {
+                Some(bound) if side.is_better(wanted, bound) => bound,
+                Some(_) | None => wanted,
+            };
+            let mine = |o: &Order| o.price_wanted() == price && is_candidate(o);
+            let is_shared = price != wanted
+                && (*best.of(side) == Some(price) || tracker.side(side).iter().any(mine));
+            let is_far = (price - wanted).abs() > pass.tolerance(&place.slot);
+            if is_shared || is_far || pass.crosses(side, price) {
+                continue;
+            }
+            let slot = Slot {
+                price,
+                ..place.slot
+            };
+            self.plan.places.push(PlannedPlace { slot, ..*place });
+            if best.of(side).is_none_or(|b| side.is_better(price, b)) {
+                *best.of_mut(side) = Some(price);
             }
         }
+    }
+
+    /// The best price of `side` that keeps the minimum spread to our orders of the other side, and does not cross those
+    /// that are on their way out.
+    fn nearest_allowed(
+        &self,
+        tracker: &OrderTracker,
+        side: Side,
+        planned: Option<Ticks>,
+        pass: &Pass<'_>,
+    ) -> Option<Ticks> {
+        let gap_min = Ticks(pass.wanted.pair_gap_min.0.max(1));
+        let going = |o: &Order| {
+            o.state() == OrderState::Canceling || self.plan.cancels.iter().any(|c| c.id == o.id)
+        };
+        let of_orders = tracker
+            .side(side.opposite())
+            .iter()
+            .filter(|o| o.remaining().is_positive())
+            .map(|o| {
+                let near =
+                    side.sign() * (side.sign() * o.price.0).min(side.sign() * o.price_wanted().0);
+                side.away(Ticks(near), if going(o) { Ticks(1) } else { gap_min })
+            });
+        let of_plan = planned.map(|price| side.away(price, gap_min));
+        of_orders
+            .chain(of_plan)
+            .min_by_key(|bound| side.sign() * bound.0)
     }
 }
 

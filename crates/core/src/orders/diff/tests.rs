@@ -394,3 +394,283 @@ fn a_trend_of_100_bps_in_ten_minutes_stays_within_the_cancel_budget_without_bein
         }
     }
 }
+
+#[test]
+fn young_orders_wait_and_prompt_and_safety_cancels_do_not() {
+    let mut world = World::settled(MID);
+    world.now = at_ms(4_999);
+    let mid = MID + 120;
+    let plan = world.plan(&ladder(mid), mid, |_| {}, 50);
+    assert_eq!(plan.cancels, []);
+    assert_eq!(plan.waiting, PerSide { buy: 1, sell: 1 });
+    assert_eq!(plan.places, [], "their slots wait with them");
+    let nothing: PerSide<Vec<Slot>> = PerSide {
+        buy: ladder(MID).buy,
+        sell: Vec::new(),
+    };
+    let safety = |w: &mut Wanted<'_>| w.surplus = Urgency::Safety;
+    let plan = world.plan(&nothing, MID, safety, 0);
+    assert_eq!(plan.cancels.len(), LAYERS);
+    assert!(
+        plan.cancels
+            .iter()
+            .all(|c| c.why == CancelReason::Surplus && c.side == Side::Sell)
+    );
+}
+
+fn at_ms(ms: i64) -> Mono {
+    Mono(0).after(Span::from_millis(ms))
+}
+
+#[test]
+fn two_discretionary_requotes_lie_an_interval_apart_and_fills_are_replaced_at_once() {
+    let mut world = World::settled(MID);
+    let mid = MID + 120;
+    let plan = world.plan(&ladder(mid), mid, |_| {}, 50);
+    assert!(!plan.cancels.is_empty());
+    world.send(&plan);
+    world.answer(mid - 1, mid + 1);
+    world.wait(500);
+    let best = world.tracker.side(Side::Buy).first().expect("quoted").id;
+    world.fill(best, 50);
+    let mid = mid + 110;
+    let plan = world.plan(&ladder(mid), mid, |_| {}, 50);
+    assert_eq!(plan.cancels, []);
+    assert!(!plan.places.is_empty(), "the filled order's slot");
+    world.wait(500);
+    let plan = world.plan(&ladder(mid), mid, |_| {}, 50);
+    assert!(!plan.cancels.is_empty());
+}
+
+#[test]
+fn a_short_budget_is_spent_on_exposed_orders_first_then_on_the_worst_deviation() {
+    let mut world = World::settled(MID);
+    let mid = MID + 700;
+    let all = world.plan(&ladder(mid), mid, |_| {}, 50);
+    assert!(all.cancels.len() > 3);
+    let mut world = World::settled(MID);
+    let few = world.plan(&ladder(mid), mid, |_| {}, 3);
+    assert_eq!(few.cancels, all.cancels[..3]);
+    assert!(
+        few.cancels.iter().all(|c| c.side == Side::Sell),
+        "the market came towards the asks"
+    );
+    assert_eq!(few.waiting.buy + few.waiting.sell, all.cancels.len() - 3);
+}
+
+#[test]
+fn small_partial_fills_are_left_and_large_ones_topped_up_by_amending() {
+    let mut world = World::settled(MID);
+    let id = world.tracker.side(Side::Sell).first().expect("quoted").id;
+    world.fill(id, 25);
+    let plan = world.plan(&ladder(MID), MID, |_| {}, 50);
+    assert!(plan.is_empty(), "half is left: {plan:?}");
+    world.fill(id, 1);
+    let plan = world.plan(&ladder(MID), MID, |_| {}, 50);
+    let [amendment] = plan.amends[..] else {
+        panic!("one amendment: {plan:?}")
+    };
+    assert_eq!((amendment.id, amendment.size), (id, Lots(76)));
+    assert!(plan.cancels.is_empty() && plan.places.is_empty());
+    world.send(&plan);
+    let plan = world.plan(&ladder(MID), MID, |_| {}, 50);
+    assert!(plan.is_empty(), "pending: {plan:?}");
+    world.answer(MID - 1, MID + 1);
+    world.wait(2_000);
+    assert_eq!(
+        world.tracker.order(id).map(Order::remaining),
+        Some(Lots(50))
+    );
+    assert!(world.plan(&ladder(MID), MID, |_| {}, 50).is_empty());
+}
+
+#[test]
+fn an_order_that_refused_to_be_amended_is_replaced() {
+    let mut world = World::settled(MID);
+    let id = world.tracker.side(Side::Sell).first().expect("quoted").id;
+    world.fill(id, 40);
+    let plan = world.plan(&ladder(MID), MID, |_| {}, 50);
+    world.tracker.on_amend_sent(&plan.amends[0], world.now);
+    let why = Why::AmendImpossible;
+    let refusal = Refusal {
+        why,
+        code: -5026,
+        retry_after: Span::ZERO,
+    };
+    world.tracker.on_reply(
+        &Reply::Amend(SYMBOL, id, Outcome::Refused(refusal)),
+        world.now,
+    );
+    world.wait(1_000);
+    let plan = world.plan(&ladder(MID), MID, |_| {}, 50);
+    assert_eq!(
+        plan.cancels
+            .iter()
+            .map(|c| (c.id, c.why))
+            .collect::<Vec<_>>(),
+        [(id, CancelReason::Size)]
+    );
+    assert_eq!(
+        plan.places.iter().map(|p| p.replaces).collect::<Vec<_>>(),
+        [Some(id)]
+    );
+}
+
+#[test]
+fn in_reduce_only_mode_growing_orders_go_at_once_and_reducing_ones_stay() {
+    let mut world = World::settled(MID);
+    let mut slots = ladder(MID);
+    slots.buy.clear();
+    for slot in &mut slots.sell {
+        slot.execute = Execute::PostOnlyReduce;
+    }
+    let plan = world.plan(&slots, MID, |w| w.growing = Some(Side::Buy), 0);
+    assert_eq!(plan.cancels.len(), LAYERS);
+    assert!(
+        plan.cancels
+            .iter()
+            .all(|c| c.side == Side::Buy && c.urgency == Urgency::Safety)
+    );
+    assert_eq!(plan.kept.sell, LAYERS);
+}
+
+#[test]
+fn nothing_is_placed_through_the_market_or_inside_our_own_minimum_spread() {
+    let mut world = World::new();
+    let slots = ladder(MID);
+    // The market stands above our first three asks.
+    let plan = world.plan(
+        &slots,
+        MID,
+        |w| (w.bid, w.ask) = (Ticks(MID + 400), Ticks(MID + 401)),
+        50,
+    );
+    assert_eq!(
+        plan.places.iter().filter(|p| p.side == Side::Sell).count(),
+        LAYERS - 3
+    );
+    // A young ask stands where it was when the mid was lower: bids keep their distance from it.
+    let mut world = World::settled(MID);
+    world.now = at_ms(1_000);
+    let near = MID + 110;
+    let best = world.tracker.side(Side::Buy).first().expect("quoted").id;
+    world.fill(best, 50);
+    let plan = world.plan(&ladder(near), near, |_| {}, 50);
+    assert_eq!(plan.cancels, []);
+    assert!(
+        plan.places
+            .iter()
+            .all(|p| p.side != Side::Buy || p.slot.price.0 <= MID + 120 - PAIR_GAP.0)
+    );
+}
+
+#[test]
+fn a_pair_that_rests_inside_the_minimum_spread_is_parted() {
+    let mut world = World::settled(MID);
+    let plan = world.plan(&ladder(MID), MID, |w| w.pair_gap_min = Ticks(300), 50);
+    assert_eq!(plan.cancels.len(), 1);
+    assert_eq!(plan.cancels[0].why, CancelReason::InsideSpread);
+}
+
+#[test]
+fn an_order_that_the_market_trades_through_goes_even_when_young() {
+    let mut world = World::settled(MID);
+    world.now = at_ms(100);
+    let plan = world.plan(
+        &ladder(MID),
+        MID,
+        |w| (w.bid, w.ask) = (Ticks(MID + 150), Ticks(MID + 151)),
+        50,
+    );
+    assert_eq!(
+        plan.cancels.iter().map(|c| c.why).collect::<Vec<_>>(),
+        [CancelReason::Crossed]
+    );
+}
+
+#[test]
+fn orders_in_doubt_hold_their_slots_and_pulling_cancels_them_too() {
+    let mut world = World::settled(MID);
+    let id = world.tracker.side(Side::Buy).first().expect("quoted").id;
+    world.tracker.on_cancel_sent(id, world.now);
+    world
+        .tracker
+        .on_reply(&Reply::Cancel(SYMBOL, id, Outcome::Unknown), world.now);
+    let plan = world.plan(&ladder(MID), MID, |_| {}, 50);
+    assert!(plan.is_empty());
+    let all = world.differ.pull(&world.tracker, world.now).cancels.len();
+    assert_eq!(all, 2 * LAYERS - 1, "the refused cancel pauses first");
+    world.wait(250);
+    assert_eq!(
+        world.differ.pull(&world.tracker, world.now).cancels.len(),
+        2 * LAYERS
+    );
+}
+
+#[test]
+fn taking_orders_and_slots_are_no_part_of_the_ladder() {
+    let mut world = World::settled(MID);
+    let mut slots = ladder(MID);
+    let taking = Slot {
+        execute: Execute::TakeReduce,
+        ..slots.sell[0]
+    };
+    slots.sell.insert(0, taking);
+    let order = NewOrder {
+        symbol: SYMBOL,
+        id: world.ids.next_id().expect("plenty"),
+        side: Side::Sell,
+        price: Ticks(MID),
+        size: Lots(5),
+        execute: Execute::TakeReduce,
+    };
+    world.tracker.on_sent(&order, world.now).expect("room");
+    let plan = world.plan(&slots, MID, |_| {}, 50);
+    assert!(plan.is_empty(), "{plan:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Whatever rested before: within a minute of standing still every slot has one order of about its size
+    /// within its tolerance, and no other order rests.
+    #[test]
+    fn plans_lead_to_one_fitting_order_in_every_slot(
+        mids in prop::collection::vec((-3_000..3_000_i64, 100..8_000_i64, 0..20_usize, 1..60_i64), 1..6),
+        budget in 0..50_u32,
+    ) {
+        let mut world = World::settled(MID);
+        for (offset, wait_ms, fill, size) in mids {
+            let mid = MID + offset;
+            world.wait(wait_ms);
+            world.fill_crossed(mid - 1, mid + 1);
+            let some = world.tracker.iter().filter(|o| o.state() == OrderState::Live).nth(fill).copied();
+            if let Some(order) = some {
+                world.fill(order.id, order.remaining().0.min(size));
+            }
+            let plan = world.plan(&ladder(mid), mid, |_| {}, budget);
+            let spent = plan.cancels.iter().filter(|c| c.urgency != Urgency::Safety).count();
+            prop_assert!(spent <= budget as usize);
+            world.send(&plan);
+            prop_assert!(world.tracker.open_count() <= OPEN_MAX);
+            world.answer(mid - 1, mid + 1);
+        }
+        let slots = ladder(MID);
+        for _ in 0..60 {
+            world.wait(1_000);
+            world.fill_crossed(MID - 1, MID + 1);
+            let plan = world.plan(&slots, MID, |_| {}, 50);
+            world.send(&plan);
+            world.answer(MID - 1, MID + 1);
+        }
+        for side in Side::BOTH {
+            let orders = world.tracker.side(side);
+            prop_assert_eq!(orders.len(), LAYERS);
+            for (order, slot) in orders.iter().zip(slots.of(side)) {
+                let off = (order.price - slot.price).abs();
+                prop_assert!(off.0 <= slot.spacing.0 * 9 / 10, "{off:?} from {slot:?}");
+                prop_assert!(order.remaining().0 * 2 >= slot.size.0);
+            }
+        }
+    }
+}
