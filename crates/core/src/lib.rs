@@ -8,6 +8,7 @@ extern crate alloc;
 pub mod action;
 pub mod book;
 pub mod budget;
+pub mod digest;
 pub mod event;
 pub mod float;
 pub mod instrument;
