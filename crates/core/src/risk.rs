@@ -137,6 +137,18 @@ pub struct RiskContext<'a> {
 }
 
 impl RiskContext<'_> {
+    /// What a new order could do to the position, given what else could fill on its side.
+    #[must_use]
+    pub fn effect(&self, order: &NewOrder) -> Effect {
+        if order.execute.is_reduce_only() {
+            return Effect::Reduces;
+        }
+        let exposure = self.exposure.of(order.side);
+        let plain = exposure.plain.saturating_add(order.size);
+        let held = limits::toward(order.side, self.position);
+        limits::effect(held, plain, exposure.reduce_only)
+    }
+
     /// Largest |position| that what rests could lead to, on either side; at least today's.
     #[must_use]
     pub fn position_worst(&self) -> Lots {
