@@ -1,1 +1,3 @@
-//! x
+//! Everything of Phoenix that touches the world: sockets, files, clocks, threads, processes.
+
+pub mod net;
