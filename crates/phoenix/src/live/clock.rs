@@ -15,7 +15,10 @@ pub struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { origin: Instant::now(), offset_ns: Arc::new(AtomicI64::new(0)) }
+        Self {
+            origin: Instant::now(),
+            offset_ns: Arc::new(AtomicI64::new(0)),
+        }
     }
 }
 
@@ -23,7 +26,10 @@ impl Clock {
     /// Monotonic time since this clock was made, and wall time corrected to the exchange's.
     #[must_use]
     pub fn now(&self) -> Now {
-        Now { mono: self.mono(), wall: self.wall() }
+        Now {
+            mono: self.mono(),
+            wall: self.wall(),
+        }
     }
 
     /// Monotonic time since this clock was made.
@@ -60,7 +66,9 @@ impl Clock {
 }
 
 fn machine_wall_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
@@ -108,7 +116,10 @@ impl OffsetEstimate {
     /// Exchange time minus machine time in nanoseconds.
     #[must_use]
     pub fn estimate_ns(&self) -> Option<i64> {
-        let best = self.samples.iter().min_by_key(|s| s.received_ns - s.sent_ns)?;
+        let best = self
+            .samples
+            .iter()
+            .min_by_key(|s| s.received_ns - s.sent_ns)?;
         Some(best.server_ns - i64::midpoint(best.sent_ns, best.received_ns))
     }
 }
@@ -131,8 +142,14 @@ mod tests {
     fn the_smallest_round_trip_decides() {
         let mut estimate = OffsetEstimate::default();
         assert_eq!(estimate.on_sample(sample(0, 400, 1_700)), Some(1_700 * MS));
-        assert_eq!(estimate.on_sample(sample(1_000, 20, 1_458)), Some(1_458 * MS));
-        assert_eq!(estimate.on_sample(sample(2_000, 300, 1_300)), Some(1_458 * MS));
+        assert_eq!(
+            estimate.on_sample(sample(1_000, 20, 1_458)),
+            Some(1_458 * MS)
+        );
+        assert_eq!(
+            estimate.on_sample(sample(2_000, 300, 1_300)),
+            Some(1_458 * MS)
+        );
     }
 
     #[test]
