@@ -18,5 +18,6 @@ pub mod params;
 pub mod position;
 pub mod risk;
 pub mod signal;
+pub mod slot;
 pub mod strategy;
 pub mod units;
