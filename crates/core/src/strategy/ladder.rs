@@ -339,20 +339,23 @@ impl Allowance {
         if instrument.qty_max.is_positive() {
             size = size.min(instrument.qty_max);
         }
-        let too_small = if size < wanted && size == self.left {
-            Missing::CrossesZero
+        let cut = size < wanted && size == self.left;
+        let smallest = instrument.qty_min.max(Lots(1));
+        let reduces = size <= self.open;
+        let execute = if size < smallest {
+            None
+        } else if instrument.notional(price, size) >= instrument.notional_min {
+            Some(Execute::PostOnly)
         } else {
-            Missing::BelowMinimum
+            reduces.then_some(Execute::PostOnlyReduce)
         };
-        if size < instrument.qty_min.max(Lots(1)) {
-            return Err(too_small);
-        }
-        let execute = if instrument.notional(price, size) >= instrument.notional_min {
-            Execute::PostOnly
-        } else if size <= self.open {
-            Execute::PostOnlyReduce
-        } else {
-            return Err(too_small);
+        let Some(execute) = execute else {
+            if !cut {
+                return Err(Missing::BelowMinimum);
+            }
+            // What is left is too small here; a layer beyond must not jump the queue with it.
+            self.left = Lots::ZERO;
+            return Err(Missing::CrossesZero);
         };
         self.left = self.left.saturating_sub(size);
         self.open = self.open.saturating_sub(size).max(Lots::ZERO);
