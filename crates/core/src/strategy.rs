@@ -169,3 +169,6 @@ strategies! {
     AvellanedaStoikov => avellaneda_stoikov::AvellanedaStoikov,
     Glft => glft::Glft,
 }
+
+#[cfg(test)]
+mod tests;
