@@ -1,1 +1,3 @@
-//! x
+//! Phoenix: everything around the core that touches the world — configuration, journal, sockets, clocks and the command line.
+
+pub mod config;
