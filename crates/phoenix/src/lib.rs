@@ -1,3 +1,6 @@
 //! Phoenix: everything around the core that touches the world — configuration, journal, sockets, clocks and the command line.
 
 pub mod config;
+pub mod lock;
+pub mod logging;
+pub mod secrets;
