@@ -1,7 +1,9 @@
-//! Phoenix: everything around the core that touches the world — configuration, journal, sockets, clocks and the command line.
+//! Everything of Phoenix that touches the world: sockets, files, clocks, threads, processes.
 
 pub mod config;
 pub mod journal;
+pub mod live;
 pub mod lock;
 pub mod logging;
+pub mod net;
 pub mod secrets;
