@@ -14,6 +14,7 @@ pub mod diff;
 pub mod docs;
 pub mod issue;
 pub mod keys;
+pub mod params;
 pub mod raw;
 mod read;
 pub mod watch;
@@ -217,6 +218,7 @@ pub struct WatchdogConfig {
 pub struct SymbolConfig {
     pub symbol: String,
     pub strategy: StrategyKind,
+    pub risk_aversion: Decimal,
     pub net_max: Decimal,
     pub batch_worst_case_ratio: Decimal,
     pub total_layers: u32,
@@ -250,12 +252,10 @@ pub struct SymbolConfig {
     pub min_order_age: Duration,
     pub reprice_tolerance: Decimal,
     pub reprice_tolerance_ticks: u32,
-    pub first_layer_tolerance: Decimal,
+    pub first_layer_tolerance: u32,
     pub vol_scale: VolScaleConfig,
     pub funding: FundingConfig,
     pub vpin: VpinConfig,
-    pub avellaneda_stoikov: AvellanedaStoikovConfig,
-    pub glft: GlftConfig,
     /// The obsolete `tick_size`, only compared with the exchange's.
     pub tick_size_expected: Option<Decimal>,
     /// The obsolete `min_qty`, only compared with the exchange's.
@@ -269,7 +269,6 @@ pub struct VolScaleConfig {
     pub coeff: Decimal,
     pub min: Decimal,
     pub max: Decimal,
-    pub window: Duration,
 }
 
 /// `symbols[].funding:`
@@ -285,30 +284,11 @@ pub struct FundingConfig {
 #[allow(missing_docs, reason = "see the key table")]
 pub struct VpinConfig {
     pub enabled: bool,
-    pub buckets: u32,
     pub bucket_volume: Option<Decimal>,
-    pub buckets_min: u32,
     pub threshold: Decimal,
     pub widening: Decimal,
     pub pause_threshold: Decimal,
     pub pause: Duration,
-}
-
-/// `symbols[].avellaneda_stoikov:`
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "see the key table")]
-pub struct AvellanedaStoikovConfig {
-    pub gamma: Decimal,
-    pub horizon: Duration,
-    pub calibration_window: Duration,
-}
-
-/// `symbols[].glft:`
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "see the key table")]
-pub struct GlftConfig {
-    pub gamma: Decimal,
-    pub calibration_window: Duration,
 }
 
 /// A configuration and what was noticed while loading it.

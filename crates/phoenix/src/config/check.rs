@@ -203,12 +203,6 @@ fn check_symbol(config: &Config, symbol: &SymbolConfig) -> Findings {
             "must be below `pause_threshold`: widening comes before pausing",
         );
     }
-    if vpin.buckets_min > vpin.buckets {
-        check.error(
-            "vpin.buckets_min",
-            format!("must not be above `buckets` ({})", vpin.buckets),
-        );
-    }
     check.findings
 }
 

@@ -24,15 +24,11 @@ pub enum Section {
     Funding,
     /// `symbols[].vpin:`
     Vpin,
-    /// `symbols[].avellaneda_stoikov:`
-    AvellanedaStoikov,
-    /// `symbols[].glft:`
-    Glft,
 }
 
 impl Section {
     /// Every section that holds keys, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 7] = [
         Self::Global,
         Self::Liveness,
         Self::Watchdog,
@@ -40,8 +36,6 @@ impl Section {
         Self::VolScale,
         Self::Funding,
         Self::Vpin,
-        Self::AvellanedaStoikov,
-        Self::Glft,
     ];
 
     /// The key under which the section stands in its parent.
@@ -55,8 +49,6 @@ impl Section {
             Self::VolScale => "vol_scale",
             Self::Funding => "funding",
             Self::Vpin => "vpin",
-            Self::AvellanedaStoikov => "avellaneda_stoikov",
-            Self::Glft => "glft",
         }
     }
 
@@ -66,9 +58,7 @@ impl Section {
             Self::Root => None,
             Self::Global | Self::Symbol => Some(Self::Root),
             Self::Liveness | Self::Watchdog => Some(Self::Global),
-            Self::VolScale | Self::Funding | Self::Vpin | Self::AvellanedaStoikov | Self::Glft => {
-                Some(Self::Symbol)
-            }
+            Self::VolScale | Self::Funding | Self::Vpin => Some(Self::Symbol),
         }
     }
 

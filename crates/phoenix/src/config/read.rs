@@ -9,9 +9,9 @@ use group::{Draft, Group, plain_text};
 use super::keys::Section;
 use super::raw::{Node, Value};
 use super::{
-    AvellanedaStoikovConfig, Config, Findings, FundingConfig, GlftConfig, GlobalConfig,
-    LivenessConfig, LogFormat, LogLevel, LogRotation, MarginType, OrderChannel, SYMBOLS_MAX,
-    StrategyKind, SymbolConfig, Venue, VolScaleConfig, VpinConfig, WatchdogConfig,
+    Config, Findings, FundingConfig, GlobalConfig, LivenessConfig, LogFormat, LogLevel,
+    LogRotation, MarginType, OrderChannel, SYMBOLS_MAX, StrategyKind, SymbolConfig, Venue,
+    VolScaleConfig, VpinConfig, WatchdogConfig,
 };
 
 /// What reading gives: findings, and a configuration when no value was wrong.
@@ -239,6 +239,7 @@ impl Group<'_, '_, '_> {
             strategy: self
                 .choice("strategy", StrategyKind::from_word)
                 .unwrap_or(StrategyKind::Asmm),
+            risk_aversion: self.number("risk_aversion"),
             net_max: self.number("net_max"),
             batch_worst_case_ratio: self.number("batch_worst_case_ratio"),
             total_layers: self.int("total_layers"),
@@ -274,12 +275,10 @@ impl Group<'_, '_, '_> {
             min_order_age: self.time("min_order_age_s"),
             reprice_tolerance: self.number("reprice_tolerance"),
             reprice_tolerance_ticks: self.int("reprice_tolerance_ticks"),
-            first_layer_tolerance: self.number("first_layer_tolerance"),
+            first_layer_tolerance: self.int("first_layer_tolerance"),
             vol_scale: self.inner(Section::VolScale).vol_scale(),
             funding: self.inner(Section::Funding).funding(),
             vpin: self.inner(Section::Vpin).vpin(),
-            avellaneda_stoikov: self.inner(Section::AvellanedaStoikov).avellaneda_stoikov(),
-            glft: self.inner(Section::Glft).glft(),
             tick_size_expected: self.obsolete_number("tick_size"),
             min_qty_expected: self.obsolete_number("min_qty"),
         }
@@ -304,7 +303,6 @@ impl Group<'_, '_, '_> {
             coeff: self.number("coeff"),
             min: self.number("min"),
             max: self.number("max"),
-            window: self.time("window_s"),
         }
     }
 
@@ -318,28 +316,11 @@ impl Group<'_, '_, '_> {
     fn vpin(&mut self) -> VpinConfig {
         VpinConfig {
             enabled: self.flag("enabled"),
-            buckets: self.int("buckets"),
             bucket_volume: self.number_or_unset("bucket_volume"),
-            buckets_min: self.int("buckets_min"),
             threshold: self.number("threshold"),
             widening: self.number("widening"),
             pause_threshold: self.number("pause_threshold"),
             pause: self.time("pause_s"),
-        }
-    }
-
-    fn avellaneda_stoikov(&mut self) -> AvellanedaStoikovConfig {
-        AvellanedaStoikovConfig {
-            gamma: self.number("gamma"),
-            horizon: self.time("horizon_s"),
-            calibration_window: self.time("calibration_window_s"),
-        }
-    }
-
-    fn glft(&mut self) -> GlftConfig {
-        GlftConfig {
-            gamma: self.number("gamma"),
-            calibration_window: self.time("calibration_window_s"),
         }
     }
 }

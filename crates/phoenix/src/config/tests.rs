@@ -126,11 +126,9 @@ fn every_key_of_the_table_is_read_and_every_default_recorded() {
                 format!("global.{}", key.section.name())
             }
             keys::Section::Symbol => "symbols.ETHUSDC".to_owned(),
-            keys::Section::VolScale
-            | keys::Section::Funding
-            | keys::Section::Vpin
-            | keys::Section::AvellanedaStoikov
-            | keys::Section::Glft => format!("symbols.ETHUSDC.{}", key.section.name()),
+            keys::Section::VolScale | keys::Section::Funding | keys::Section::Vpin => {
+                format!("symbols.ETHUSDC.{}", key.section.name())
+            }
         };
         let path = format!("{parent}.{}", key.name);
         // `venue`, paths and addresses without a default are recorded as unset.
@@ -305,10 +303,6 @@ fn values_that_contradict_each_other_are_errors() {
             "needs up to 2 × 100 + 2 = 202 open orders; the exchange allows 200",
         ),
         ("vpin: {threshold: 0.95}", "must be below `pause_threshold`"),
-        (
-            "vpin: {buckets: 5, buckets_min: 6}",
-            "must not be above `buckets` (5)",
-        ),
         (
             "batch_worst_case_ratio: 0.01",
             "unified_layer_size: must not be above net_max × batch_worst_case_ratio = 0.005, or nothing can be quoted",

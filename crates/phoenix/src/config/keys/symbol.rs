@@ -11,6 +11,8 @@ pub(super) const KEYS: &[Key] = rows! {
             "The contract as the exchange names it, e.g. `ETHUSDC`. Adding and removing symbols is applied live.";
         strategy: Choice(&["asmm", "avellaneda_stoikov", "glft"]), Default("asmm"), "", Any, Live,
             "What decides the quotes.";
+        risk_aversion: Number, Default("0.1"), "1/quote", Above("0", "1000"), Live,
+            "Risk aversion γ of `avellaneda_stoikov` and `glft`.";
         net_max: Number, Refused, "base", Above("0", "1000000000"), Live,
             "Largest position in either direction, everything that could still fill included.";
         batch_worst_case_ratio: Number, Default("0.5"), "share of net_max", Above("0", "1"), Live,
@@ -77,7 +79,7 @@ pub(super) const KEYS: &[Key] = rows! {
             "An order this close to its slot, in spacings of its layer, stays.";
         reprice_tolerance_ticks: Int, Default("10"), "ticks", From("0", "100000"), Live,
             "An order this close to its slot stays in any case.";
-        first_layer_tolerance: Number, Default("3"), "× min_spread", Above("0", "10"), Live,
+        first_layer_tolerance: Int, Default("3"), "× min_spread", From("1", "10"), Live,
             "Upper limit of the tolerance for the first layer.";
     }
     VolScale {
@@ -87,8 +89,6 @@ pub(super) const KEYS: &[Key] = rows! {
             "Smallest scale.";
         max: Number, Default("2.0"), "", From("1", "10"), Live,
             "Largest scale.";
-        window_s: Time, Default("1800"), "s", From("60", "86400"), Live,
-            "Time over which σ is measured, on samples of the mid each second.";
     }
     Funding {
         bias: Number, Default("0.5"), "", From("0", "10"), Live,
@@ -99,12 +99,8 @@ pub(super) const KEYS: &[Key] = rows! {
     Vpin {
         enabled: Bool, Default("false"), "", Any, Live,
             "Measure order-flow toxicity and react to it.";
-        buckets: Int, Default("50"), "", From("5", "500"), Live,
-            "Volume buckets in the average.";
         bucket_volume: Number, Unset, "base", Above("0", "1000000000"), Live,
             "Volume of a bucket. Unset: learnt from the symbol's own trading.";
-        buckets_min: Int, Default("5"), "", From("1", "500"), Live,
-            "With fewer full buckets VPIN is neutral.";
         threshold: Number, Default("0.7"), "", Between("0", "1"), Live,
             "From here on distances are widened.";
         widening: Number, Default("0.2"), "", From("0", "5"), Live,
@@ -113,20 +109,6 @@ pub(super) const KEYS: &[Key] = rows! {
             "From here on quoting pauses with orders pulled; above `threshold`.";
         pause_s: Time, Default("5"), "s", From("1", "300"), Live,
             "Length of the pause.";
-    }
-    AvellanedaStoikov {
-        gamma: Number, Default("0.1"), "", Above("0", "1000"), Live,
-            "Risk aversion.";
-        horizon_s: Time, Default("60"), "s", From("1", "86400"), Live,
-            "Rolling horizon over which the inventory is to be closed.";
-        calibration_window_s: Time, Default("600"), "s", From("30", "86400"), Live,
-            "Time over which intensity and volatility are calibrated.";
-    }
-    Glft {
-        gamma: Number, Default("0.1"), "", Above("0", "1000"), Live,
-            "Risk aversion.";
-        calibration_window_s: Time, Default("600"), "s", From("30", "86400"), Live,
-            "Time over which intensity and volatility are calibrated.";
     }
 };
 
