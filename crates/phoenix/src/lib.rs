@@ -1,4 +1,9 @@
 //! Everything of Phoenix that touches the world: sockets, files, clocks, threads, processes.
 
+pub mod config;
+pub mod journal;
 pub mod live;
+pub mod lock;
+pub mod logging;
 pub mod net;
+pub mod secrets;
