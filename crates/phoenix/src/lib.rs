@@ -1,3 +1,10 @@
-//! Everything of Phoenix that touches the outside: the exchange's language, connections, files, pages.
+//! Everything of Phoenix that touches the world: sockets, files, clocks, threads, processes.
 
 pub mod binance;
+pub mod config;
+pub mod journal;
+pub mod live;
+pub mod lock;
+pub mod logging;
+pub mod net;
+pub mod secrets;
