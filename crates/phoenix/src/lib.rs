@@ -1,5 +1,6 @@
 //! Everything of Phoenix that touches the world: sockets, files, clocks, threads, processes.
 
+pub mod cli;
 pub mod config;
 pub mod journal;
 pub mod live;
