@@ -1,6 +1,7 @@
 //! Everything of Phoenix that touches the world: sockets, files, clocks, threads, processes.
 
 pub mod binance;
+pub mod cli;
 pub mod config;
 pub mod journal;
 pub mod live;
