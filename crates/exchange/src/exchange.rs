@@ -1,14 +1,41 @@
 //! The venue as its users see it: requests in, views and events out; knows nothing of HTTP, signatures or sessions.
+//!
+//! Faults (lost events, delays, wrong answers) belong between this and its users, not in here: the venue itself always keeps its rules.
 
-use crate::api::{
-    AccountId, AccountView, AmendmentView, ApiError, ApiTradingStatus, BalanceView, BookTickerView,
-    CommissionView, DepthView, E8, Event, FundingRateView, IncomeQuery, IncomeView, IpKey,
-    LeverageView, MarginType, ModifyOrder, NewOrder, OrderQuery, OrderRef, OrderView, PositionMode,
-    PositionView, PremiumIndexView, PublicTradeView, RateUsage, StreamMask, SymbolConfigView,
-    SymbolId, TradeQuery, UserTradeView,
-};
+mod accounts;
+mod keys;
+mod public;
+mod trading;
+
+use crate::account::Account;
+use crate::api::{AccountId, Cadence, E8, Event, ExpiryReason, OrderId, StreamMask, SymbolId};
+use crate::book::Book;
+use crate::feed::Feed;
+use crate::funding;
+use crate::house::{House, Outbox, Pool};
+use crate::ledger::{Ledger, LedgerOrder};
+use crate::limits::{LimitConfig, Limiter};
+use crate::liquidation;
+use crate::mark::Mark;
 use crate::market::{MarketFlow, MarketSide};
-use crate::symbol::{LeverageBracket, SymbolSpec};
+use crate::orders::OpenOrders;
+use crate::pit::{Ending, Market, Pit};
+use crate::prng::Prng;
+use crate::quant_rules::QuantRuleConfig;
+use crate::symbol::SymbolSpec;
+use crate::timers::{Timer, Timers, next_multiple};
+
+pub use crate::ledger::Exposure;
+pub use crate::limits::Cost;
+
+/// Accounts of one venue.
+pub const ACCOUNTS_MAX: usize = 1024;
+
+const MS_US: u64 = 1000;
+const SECOND_US: u64 = 1_000_000;
+const FIRST_ORDER_ID: OrderId = 8_886_000_000;
+const FIRST_TRADE_ID: u64 = 109_000_000;
+const FIRST_UPDATE_ID: u64 = 400_900_000_000;
 
 /// One symbol of the venue.
 #[derive(Clone, Debug)]
@@ -36,120 +63,130 @@ pub struct ExchangeConfig {
     pub listen_key_ms: u64,
 }
 
-/// Limits of protocol §6.1 and the ban of §6.3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimitConfig {
-    /// Request weight per IP and clock minute (2400).
-    pub weight_1m_max: u32,
-    /// Orders per account and 10 s (300).
-    pub orders_10s_max: u32,
-    /// Orders per account and minute (1200).
-    pub orders_1m_max: u32,
-    /// Refused requests of an IP within a minute that turn 429 into a ban (20).
-    pub refusals_before_ban: u32,
-    /// First ban, ms (2 min); each further one within a day is four times as long, up to `ban_ms_max`.
-    pub ban_ms_min: u64,
-    /// Longest ban, ms (3 days).
-    pub ban_ms_max: u64,
-}
-
-/// Thresholds of the quantitative rules (protocol §6.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QuantRuleConfig {
-    /// Cycle, ms (10 min).
-    pub cycle_ms: u64,
-    /// Orders in a cycle from which UFR and DR are judged (10 000).
-    pub orders_min: u64,
-    /// GTC+GTX+GTD orders (for GCR), or IOC+FOK orders (for IFER), from which those are judged (5000).
-    pub kind_orders_min: u64,
-    /// Trigger of UFR.
-    pub ufr_trigger: E8,
-    /// Trigger of GCR (invalid-cancel ratio).
-    pub gcr_trigger: E8,
-    /// Trigger of IFER.
-    pub ifer_trigger: E8,
-    /// Trigger of DR.
-    pub dr_trigger: E8,
-    /// Below this age at cancellation a cancel is invalid, ms (5000).
-    pub invalid_cancel_age_ms: u64,
-    /// Below this notional an order is dust (50).
-    pub dust_notional: E8,
-    /// How long a symbol stays reduce-only, ms (10 min).
-    pub lock_ms: u64,
-}
-
-/// What a request costs; see [`Exchange::admit`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Request weight on the IP.
-    pub weight: u32,
-    /// Count on the account's 10 s window.
-    pub orders_10s: u32,
-    /// Count on the account's minute window.
-    pub orders_1m: u32,
-}
-
-impl Cost {
-    /// A single placement or modification.
-    pub const ORDER: Cost = Cost {
-        weight: 0,
-        orders_10s: 1,
-        orders_1m: 1,
-    };
-    /// A batch placement or modification, however many elements.
-    pub const BATCH: Cost = Cost {
-        weight: 5,
-        orders_10s: 5,
-        orders_1m: 1,
-    };
-
-    /// Weight only.
+impl ExchangeConfig {
+    /// The given symbols (rules and initial price) with all streams and the limits of the protocol.
     #[must_use]
-    pub const fn weight(weight: u32) -> Cost {
-        Cost {
-            weight,
-            orders_10s: 0,
-            orders_1m: 0,
+    pub fn new(start_us: u64, symbols: Vec<(SymbolSpec, E8)>) -> ExchangeConfig {
+        let symbol = |(spec, initial_price)| SymbolConfig {
+            spec,
+            initial_price,
+            streams: StreamMask::ALL,
+        };
+        ExchangeConfig {
+            start_us,
+            symbols: symbols.into_iter().map(symbol).collect(),
+            limits: LimitConfig::default(),
+            quant_rules: QuantRuleConfig::default(),
+            listen_key_ms: 3_600_000,
         }
     }
+}
 
-    /// Weight of a depth snapshot (protocol §4.2).
-    #[must_use]
-    pub const fn depth(limit: usize) -> Cost {
-        Cost::weight(match limit {
-            0..=50 => 2,
-            51..=100 => 5,
-            101..=500 => 10,
-            _ => 20,
-        })
-    }
+/// A symbol's source of market and when it wants to act.
+struct FlowSlot {
+    flow: Option<Box<dyn MarketFlow>>,
+    due_us: Option<u64>,
 }
 
 /// The simulated venue. All `now_us` arguments are µs since the epoch; one that lies before an earlier one is taken as the earlier one.
 pub struct Exchange {
     now_us: u64,
+    markets: Vec<Market>,
+    flows: Vec<FlowSlot>,
+    house: House,
+    limiter: Limiter,
+    listen_key_us: u64,
 }
 
 impl Exchange {
     /// A venue with empty books and no accounts. Equal configuration, seed and calls give equal events.
     #[must_use]
     pub fn new(config: ExchangeConfig, seed: u64) -> Exchange {
-        let _ = (&config.symbols, seed);
+        let mut prng = Prng::new(seed);
+        let assets = margin_assets(&config.symbols);
+        let markets: Vec<Market> = (0..)
+            .zip(config.symbols)
+            .map(|(id, symbol)| {
+                build_market(SymbolId(id), symbol, config.start_us, &assets, &mut prng)
+            })
+            .collect();
+        let mut timers = Timers::default();
+        let cycle_us = config
+            .quant_rules
+            .cycle_ms
+            .saturating_mul(MS_US)
+            .max(SECOND_US);
+        let periods = [
+            (Timer::Second, SECOND_US),
+            (Timer::Feed100, 100 * MS_US),
+            (Timer::Feed250, 250 * MS_US),
+            (Timer::QuantCycle, cycle_us),
+        ];
+        for (timer, period_us) in periods {
+            timers.arm(next_multiple(config.start_us, period_us), timer);
+        }
+        for market in &markets {
+            timers.arm(market.mark.next_funding_us, Timer::Funding(market.id));
+        }
+        let house = House {
+            accounts: Vec::new(),
+            pools: vec![Pool::default(); assets.len()],
+            assets,
+            outbox: Outbox::default(),
+            timers,
+            ledger: Ledger::default(),
+            prng,
+            quant_rules: config.quant_rules,
+            next_tran_id: 9_000_000_000,
+            next_amendment_id: 1,
+        };
         Exchange {
             now_us: config.start_us,
+            flows: markets
+                .iter()
+                .map(|_| FlowSlot {
+                    flow: None,
+                    due_us: None,
+                })
+                .collect(),
+            markets,
+            house,
+            limiter: Limiter::new(config.limits),
+            listen_key_us: config.listen_key_ms.saturating_mul(MS_US),
         }
     }
 
-    /// Opens an account with deposits of (asset, amount). At most `ACCOUNTS_MAX`.
+    /// Opens an account with deposits of (asset, amount); an asset in which no symbol is margined is ignored.
+    ///
+    /// # Panics
+    /// At `ACCOUNTS_MAX` (a bug of the caller).
     pub fn add_account(&mut self, deposits: &[(&str, E8)]) -> AccountId {
-        let _ = deposits;
-        todo!()
+        assert!(
+            self.house.accounts.len() < ACCOUNTS_MAX,
+            "a venue has at most {ACCOUNTS_MAX} accounts"
+        );
+        let id = AccountId(
+            u16::try_from(self.house.accounts.len()).expect("ACCOUNTS_MAX fits in 16 bits"),
+        );
+        let specs: Vec<&SymbolSpec> = self.markets.iter().map(|market| &market.spec).collect();
+        self.house
+            .accounts
+            .push(Account::new(id, self.house.assets.len(), &specs));
+        for (asset, amount) in deposits {
+            self.deposit(id, asset, *amount);
+        }
+        id
     }
 
-    /// Gives a symbol its market; replaces an earlier flow.
+    /// Gives a symbol its market; replaces an earlier flow. It acts first at the next `advance`.
     pub fn attach_flow(&mut self, symbol: SymbolId, flow: Box<dyn MarketFlow>) {
-        let _ = (symbol, flow);
-        todo!()
+        let due_us = Some(flow.next_due_us().unwrap_or(self.now_us).max(self.now_us));
+        if let Some(slot) = self.flows.get_mut(symbol.index()) {
+            *slot = FlowSlot {
+                flow: Some(flow),
+                due_us,
+            };
+        }
     }
 
     /// Acts on a symbol's market by hand (tests, drills), at `now_us`.
@@ -159,26 +196,37 @@ impl Exchange {
         symbol: SymbolId,
         act: impl FnOnce(&mut MarketSide<'_>) -> R,
     ) -> R {
-        let _ = (now_us, symbol, act);
-        todo!()
+        self.advance(now_us);
+        act(&mut MarketSide::new(self.pit(symbol)))
     }
 
     /// Chooses the streams of a symbol that produce events.
     pub fn publish(&mut self, symbol: SymbolId, streams: StreamMask) {
-        let _ = (symbol, streams);
-        todo!()
+        let market = self.market_mut(symbol);
+        market.feed.publish(streams, &mut market.book);
     }
 
-    /// Runs everything due up to and including `now_us`, in the order of its due times: market flow, depth cadences, mark price, funding, liquidation,
-    /// GTD ends, dead-man timers, listenKeys, quantitative-rule cycles.
+    /// Runs everything due up to and including `now_us`, in the order of its due times; at one instant market flows first (by symbol), then
+    /// dead-man timers, GTD ends, listenKeys, funding, marks with liquidations, quantitative-rule cycles, and last the streams.
     pub fn advance(&mut self, now_us: u64) {
+        while let Some(due_us) = self.next_due_us().filter(|due_us| *due_us <= now_us) {
+            self.now_us = self.now_us.max(due_us);
+            self.run_flows();
+            while let Some(timer) = self.house.timers.pop_due(self.now_us) {
+                self.on_timer(timer);
+            }
+        }
         self.now_us = self.now_us.max(now_us);
     }
 
     /// The next instant at which `advance` would do something, µs.
     #[must_use]
     pub fn next_due_us(&self) -> Option<u64> {
-        todo!()
+        let flows = self.flows.iter().filter_map(|slot| slot.due_us).min();
+        flows
+            .into_iter()
+            .chain(self.house.timers.next_due_us())
+            .min()
     }
 
     /// The venue's time, µs.
@@ -187,486 +235,266 @@ impl Exchange {
         self.now_us
     }
 
-    /// Moves all events since the last call to the end of `out`, in order. The outbox is bounded by `OUTBOX_MAX`: at the bound market events
-    /// are dropped oldest first and counted (`dropped_events`), user events never.
+    /// Moves all events since the last call to the end of `out`, in order. The outbox is bounded by [`crate::house::OUTBOX_MAX`]: at the bound the waiting
+    /// market events are dropped and counted ([`Exchange::dropped_events`]), user events never.
     pub fn drain_events(&mut self, out: &mut Vec<Event>) {
-        let _ = out;
-        todo!()
+        self.house.outbox.drain_into(out);
     }
 
     /// Market events dropped because nobody drained the outbox.
     #[must_use]
     pub fn dropped_events(&self) -> u64 {
-        todo!()
+        self.house.outbox.dropped()
     }
 
-    // ---- symbols and public data ----
+    // ---- for checkers ----
 
-    /// The symbol of that (upper-case) name.
+    /// The venue's own record.
     #[must_use]
-    pub fn symbol_id(&self, name: &str) -> Option<SymbolId> {
-        let _ = name;
-        todo!()
+    pub fn ledger(&self) -> &Ledger {
+        &self.house.ledger
     }
 
-    /// All symbols, in the order of their ids.
-    pub fn symbols(&self) -> impl Iterator<Item = (SymbolId, &SymbolSpec)> {
-        std::iter::empty()
-    }
-
-    /// Rules of a symbol.
-    ///
-    /// # Panics
-    /// If the id was not given out by this venue (a bug of the caller).
+    /// Open orders now.
     #[must_use]
-    pub fn spec(&self, symbol: SymbolId) -> &SymbolSpec {
-        let _ = symbol;
-        todo!()
+    pub fn open_order_count(&self, account: AccountId, symbol: SymbolId) -> usize {
+        self.house.ledger.exposure(account, symbol).open_orders
     }
 
-    /// `depth`: the best `limit` levels of each side.
+    /// Present values and extremes of orders, position and exposure.
     #[must_use]
-    pub fn depth(&self, symbol: SymbolId, limit: usize) -> DepthView {
-        let _ = (symbol, limit);
-        todo!()
+    pub fn exposure_extremes(&self, account: AccountId, symbol: SymbolId) -> Exposure {
+        self.house.ledger.exposure(account, symbol)
     }
 
-    /// `ticker/bookTicker`.
+    /// Every order of an account on a symbol that the ledger remembers: finished ones in the order of their ends, then open ones by id.
     #[must_use]
-    pub fn book_ticker(&self, symbol: SymbolId) -> BookTickerView {
-        let _ = symbol;
-        todo!()
+    pub fn ledger_orders(&self, account: AccountId, symbol: SymbolId) -> Vec<LedgerOrder> {
+        let ours = |order: &&LedgerOrder| order.account == account && order.symbol == symbol;
+        let open = self.market(symbol).open.of(account).map(LedgerOrder::of);
+        self.house
+            .ledger
+            .finished()
+            .filter(ours)
+            .cloned()
+            .chain(open)
+            .collect()
     }
 
-    /// `premiumIndex`.
+    /// Background quantity queued ahead of a resting order at its price.
     #[must_use]
-    pub fn premium_index(&self, symbol: SymbolId) -> PremiumIndexView {
-        let _ = symbol;
-        todo!()
+    pub fn queue_ahead(&self, symbol: SymbolId, order: OrderId) -> Option<E8> {
+        let market = self.market(symbol);
+        let resting = market.open.find(order)?;
+        market.book.ahead_of(resting.side, resting.price, order)
     }
 
-    /// `fundingRate`: past payments, oldest first, at most `limit`.
+    /// Money outside the accounts, for conservation checks: Σ over accounts of (wallet − Σ position cost) + fees + insurance + background = deposited.
     #[must_use]
-    pub fn funding_rates(&self, symbol: SymbolId, limit: usize) -> Vec<FundingRateView> {
-        let _ = (symbol, limit);
-        todo!()
+    pub fn pool(&self, asset: &str) -> Option<Pool> {
+        self.house
+            .pools
+            .get(self.house.asset_index(asset)?)
+            .copied()
     }
 
-    /// `trades`: the latest, oldest first, at most `limit`.
+    /// What is missing from the conservation sum of [`Exchange::pool`]; 0 always.
     #[must_use]
-    pub fn recent_trades(&self, symbol: SymbolId, limit: usize) -> Vec<PublicTradeView> {
-        let _ = (symbol, limit);
-        todo!()
+    pub fn conservation_gap(&self, asset: &str) -> i128 {
+        let Some((index, pool)) = self.house.asset_index(asset).zip(self.pool(asset)) else {
+            return 0;
+        };
+        let own = |account: &Account| {
+            let wallet = account
+                .wallets
+                .get(index)
+                .map_or(0, |wallet| i128::from(wallet.balance));
+            let holdings = self
+                .markets
+                .iter()
+                .zip(&account.holdings)
+                .filter(|(market, _)| market.asset == index);
+            wallet
+                - holdings
+                    .map(|(_, holding)| i128::from(holding.position.cost))
+                    .sum::<i128>()
+        };
+        let accounts: i128 = self.house.accounts.iter().map(own).sum();
+        pool.deposited - (accounts + pool.fees + pool.insurance + pool.background)
     }
 
-    // ---- limits ----
-
-    /// Charges a request to its IP and account. Call it before the request itself, which charges nothing on its own (the direct
-    /// simulator may leave it out).
-    ///
-    /// # Errors
-    /// HTTP 429 `-1003` or `-1015`, HTTP 418 `-1003` while banned.
-    pub fn admit(
-        &mut self,
-        now_us: u64,
-        ip: IpKey,
-        account: Option<AccountId>,
-        cost: Cost,
-    ) -> Result<RateUsage, ApiError> {
-        let _ = (now_us, ip, account, cost);
-        todo!()
-    }
-
-    /// Present counters, for headers.
+    /// Sum of all positions and the background's on a symbol; 0 always.
     #[must_use]
-    pub fn rate_usage(&self, ip: IpKey, account: Option<AccountId>) -> RateUsage {
-        let _ = (ip, account);
-        todo!()
+    pub fn position_gap(&self, symbol: SymbolId) -> i128 {
+        let positions = self
+            .house
+            .accounts
+            .iter()
+            .filter_map(|account| account.holdings.get(symbol.index()));
+        positions
+            .map(|holding| i128::from(holding.position.qty))
+            .sum::<i128>()
+            + self.market(symbol).background_qty
     }
 
-    /// Limits in force (`rateLimit/order`, `exchangeInfo.rateLimits`).
-    #[must_use]
-    pub fn limits(&self) -> LimitConfig {
-        todo!()
+    // ---- inside ----
+
+    fn market(&self, symbol: SymbolId) -> &Market {
+        self.markets
+            .get(symbol.index())
+            .expect("symbol ids are given out by this venue")
     }
 
-    // ---- orders ----
-
-    /// `POST order`. The view is the state after matching (a taker's fills included); ACK and RESULT differ only in the server.
-    ///
-    /// # Errors
-    /// Protocol §4.3, §4.4, §7; nothing is booked and no event is sent then.
-    pub fn place(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        order: &NewOrder,
-    ) -> Result<OrderView, ApiError> {
-        let _ = (now_us, account, order);
-        todo!()
+    fn market_mut(&mut self, symbol: SymbolId) -> &mut Market {
+        self.markets
+            .get_mut(symbol.index())
+            .expect("symbol ids are given out by this venue")
     }
 
-    /// `POST order/test`: judges without booking.
-    ///
-    /// # Errors
-    /// As [`Exchange::place`].
-    pub fn test_order(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        order: &NewOrder,
-    ) -> Result<(), ApiError> {
-        let _ = (now_us, account, order);
-        todo!()
+    fn pit(&mut self, symbol: SymbolId) -> Pit<'_> {
+        let market = self
+            .markets
+            .get_mut(symbol.index())
+            .expect("symbol ids are given out by this venue");
+        Pit::new(self.now_us, market, &mut self.house)
     }
 
-    /// `POST batchOrders`: one result per element, in order. (Elements the server could not parse: place the others one by one.)
-    ///
-    /// # Errors
-    /// `-4082` for an empty batch or more than 5.
-    pub fn place_batch(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        orders: &[NewOrder],
-    ) -> Result<Vec<Result<OrderView, ApiError>>, ApiError> {
-        let _ = (now_us, account, orders);
-        todo!()
+    fn run_flows(&mut self) {
+        let now_us = self.now_us;
+        for (slot, market) in self.flows.iter_mut().zip(&mut self.markets) {
+            if slot.due_us.is_none_or(|due_us| due_us > now_us) {
+                continue;
+            }
+            if let Some(flow) = &mut slot.flow {
+                flow.advance(
+                    now_us,
+                    &mut MarketSide::new(Pit::new(now_us, market, &mut self.house)),
+                );
+                slot.due_us = flow.next_due_us().map(|due_us| due_us.max(now_us + 1));
+            }
+        }
     }
 
-    /// `PUT order`. Always requeues; cancels the order when it is partially filled and the new quantity is not above the executed one, or when
-    /// it is GTX and the new price would cross (the view then shows CANCELED).
-    ///
-    /// # Errors
-    /// Protocol §4.4; the order is untouched then.
-    pub fn modify(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        change: &ModifyOrder,
-    ) -> Result<OrderView, ApiError> {
-        let _ = (now_us, account, change);
-        todo!()
+    fn on_timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::DeadMan(account, symbol) => self.on_dead_man(account, symbol),
+            Timer::GoodTillDate(symbol, order) => {
+                let mut pit = self.pit(symbol);
+                pit.end(order, Ending::Expired(ExpiryReason::None));
+                pit.flush_ticker();
+            }
+            Timer::ListenKey(account) => self.expire_listen_key(account),
+            Timer::Funding(symbol) => self.on_funding(symbol),
+            Timer::Second => self.on_second(),
+            Timer::QuantCycle => self.on_quant_cycle(),
+            Timer::Feed100 => self.on_feed_100(),
+            Timer::Feed250 => {
+                self.publish_depth(Cadence::Ms250);
+                self.house
+                    .timers
+                    .arm(self.now_us + 250 * MS_US, Timer::Feed250);
+            }
+        }
     }
 
-    /// `PUT batchOrders`.
-    ///
-    /// # Errors
-    /// `-4082` for an empty batch or more than 5.
-    pub fn modify_batch(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        changes: &[ModifyOrder],
-    ) -> Result<Vec<Result<OrderView, ApiError>>, ApiError> {
-        let _ = (now_us, account, changes);
-        todo!()
+    fn on_funding(&mut self, symbol: SymbolId) {
+        let now_us = self.now_us;
+        let market = self
+            .markets
+            .get_mut(symbol.index())
+            .expect("funding timers are armed for symbols of this venue");
+        funding::pay(now_us, market, &mut self.house);
+        let next_us = market.mark.next_funding_us;
+        self.house.timers.arm(next_us, Timer::Funding(symbol));
     }
 
-    /// `DELETE order`.
-    ///
-    /// # Errors
-    /// `-2011` when the order is not open.
-    pub fn cancel(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        symbol: SymbolId,
-        order: OrderRef,
-    ) -> Result<OrderView, ApiError> {
-        let _ = (now_us, account, symbol, order);
-        todo!()
+    fn on_second(&mut self) {
+        for market in &mut self.markets {
+            let mid = market.mid();
+            market.mark.on_second(mid, &market.spec);
+            if market.feed.wants(StreamMask::MARK_PRICE) {
+                let event = crate::api::MarketEvent::MarkPrice(market.mark.event(self.now_us));
+                self.house.tell_symbol(self.now_us, market.id, event);
+            }
+        }
+        liquidation::judge_accounts(self.now_us, &mut self.markets, &mut self.house);
+        self.house
+            .timers
+            .arm(self.now_us + SECOND_US, Timer::Second);
     }
 
-    /// `DELETE batchOrders`.
-    ///
-    /// # Errors
-    /// `-4082` for an empty batch or more than 10.
-    pub fn cancel_batch(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        symbol: SymbolId,
-        orders: &[OrderRef],
-    ) -> Result<Vec<Result<OrderView, ApiError>>, ApiError> {
-        let _ = (now_us, account, symbol, orders);
-        todo!()
+    fn on_quant_cycle(&mut self) {
+        let rules = self.house.quant_rules;
+        for account in &mut self.house.accounts {
+            for holding in &mut account.holdings {
+                holding.rules.end_cycle(self.now_us, &rules);
+            }
+        }
+        let period_us = rules.cycle_ms.saturating_mul(MS_US).max(SECOND_US);
+        self.house
+            .timers
+            .arm(self.now_us + period_us, Timer::QuantCycle);
     }
 
-    /// `DELETE allOpenOrders`; returns how many were cancelled.
-    pub fn cancel_all(&mut self, now_us: u64, account: AccountId, symbol: SymbolId) -> usize {
-        let _ = (now_us, account, symbol);
-        todo!()
+    fn on_feed_100(&mut self) {
+        for market in &mut self.markets {
+            if let Some(event) = market.feed.end_aggregate() {
+                self.house.tell_symbol(self.now_us, market.id, event);
+            }
+        }
+        self.publish_depth(Cadence::Ms100);
+        if self.now_us.is_multiple_of(500 * MS_US) {
+            self.publish_depth(Cadence::Ms500);
+        }
+        self.house
+            .timers
+            .arm(self.now_us + 100 * MS_US, Timer::Feed100);
     }
 
-    /// `POST countdownCancelAll`: arms or replaces the timer; 0 disarms.
-    pub fn countdown_cancel_all(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        symbol: SymbolId,
-        countdown_ms: u64,
-    ) {
-        let _ = (now_us, account, symbol, countdown_ms);
-        todo!()
-    }
-
-    /// When the dead-man timer of an account and symbol fires, µs (for checkers).
-    #[must_use]
-    pub fn countdown_due_us(&self, account: AccountId, symbol: SymbolId) -> Option<u64> {
-        let _ = (account, symbol);
-        todo!()
-    }
-
-    /// `GET order`: open, or finished and still remembered.
-    ///
-    /// # Errors
-    /// `-2013`.
-    pub fn order(
-        &self,
-        account: AccountId,
-        symbol: SymbolId,
-        order: OrderRef,
-    ) -> Result<OrderView, ApiError> {
-        let _ = (account, symbol, order);
-        todo!()
-    }
-
-    /// `GET openOrder`.
-    ///
-    /// # Errors
-    /// `-2013`.
-    pub fn open_order(
-        &self,
-        account: AccountId,
-        symbol: SymbolId,
-        order: OrderRef,
-    ) -> Result<OrderView, ApiError> {
-        let _ = (account, symbol, order);
-        todo!()
-    }
-
-    /// `GET openOrders`, of one symbol or all, by order id.
-    #[must_use]
-    pub fn open_orders(&self, account: AccountId, symbol: Option<SymbolId>) -> Vec<OrderView> {
-        let _ = (account, symbol);
-        todo!()
-    }
-
-    /// `GET allOrders`.
-    #[must_use]
-    pub fn all_orders(
-        &self,
-        account: AccountId,
-        symbol: SymbolId,
-        query: &OrderQuery,
-    ) -> Vec<OrderView> {
-        let _ = (account, symbol, query);
-        todo!()
-    }
-
-    /// `GET orderAmendment`, oldest first, at most `limit`.
-    #[must_use]
-    pub fn amendments(
-        &self,
-        account: AccountId,
-        symbol: SymbolId,
-        order: Option<OrderRef>,
-        limit: usize,
-    ) -> Vec<AmendmentView> {
-        let _ = (account, symbol, order, limit);
-        todo!()
-    }
-
-    // ---- account ----
-
-    /// `GET userTrades`.
-    #[must_use]
-    pub fn user_trades(
-        &self,
-        account: AccountId,
-        symbol: SymbolId,
-        query: &TradeQuery,
-    ) -> Vec<UserTradeView> {
-        let _ = (account, symbol, query);
-        todo!()
-    }
-
-    /// `GET income`, oldest first.
-    #[must_use]
-    pub fn income(&self, account: AccountId, query: &IncomeQuery) -> Vec<IncomeView> {
-        let _ = (account, query);
-        todo!()
-    }
-
-    /// `GET balance`.
-    #[must_use]
-    pub fn balances(&self, account: AccountId) -> Vec<BalanceView> {
-        let _ = account;
-        todo!()
-    }
-
-    /// `positionRisk` of one symbol or all; v3 shows only those with a quantity or open orders (the server filters), v2 all.
-    #[must_use]
-    pub fn positions(&self, account: AccountId, symbol: Option<SymbolId>) -> Vec<PositionView> {
-        let _ = (account, symbol);
-        todo!()
-    }
-
-    /// `account` v3.
-    #[must_use]
-    pub fn account(&self, account: AccountId) -> AccountView {
-        let _ = account;
-        todo!()
-    }
-
-    /// Deposits (positive) or withdraws (negative) an amount, with its ACCOUNT_UPDATE and TRANSFER income.
-    pub fn transfer(&mut self, now_us: u64, account: AccountId, asset: &str, amount: E8) {
-        let _ = (now_us, account, asset, amount);
-        todo!()
-    }
-
-    /// `POST leverage`; sends ACCOUNT_CONFIG_UPDATE when it changes.
-    ///
-    /// # Errors
-    /// `-4028`; `-2027` when the position is too large for it; `-4161`.
-    pub fn change_leverage(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        symbol: SymbolId,
-        leverage: u32,
-    ) -> Result<LeverageView, ApiError> {
-        let _ = (now_us, account, symbol, leverage);
-        todo!()
-    }
-
-    /// `POST marginType`.
-    ///
-    /// # Errors
-    /// `-4046`, `-4047`, `-4048`, `-4168`.
-    pub fn change_margin_type(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        symbol: SymbolId,
-        margin_type: MarginType,
-    ) -> Result<(), ApiError> {
-        let _ = (now_us, account, symbol, margin_type);
-        todo!()
-    }
-
-    /// `POST positionSide/dual`.
-    ///
-    /// # Errors
-    /// `-4059`, `-4067`, `-4068`.
-    pub fn change_position_mode(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-        mode: PositionMode,
-    ) -> Result<(), ApiError> {
-        let _ = (now_us, account, mode);
-        todo!()
-    }
-
-    /// `GET positionSide/dual`.
-    #[must_use]
-    pub fn position_mode(&self, account: AccountId) -> PositionMode {
-        let _ = account;
-        todo!()
-    }
-
-    /// `POST multiAssetsMargin` with true.
-    ///
-    /// # Errors
-    /// `-4171` when it is on already.
-    pub fn enable_multi_assets(&mut self, now_us: u64, account: AccountId) -> Result<(), ApiError> {
-        let _ = (now_us, account);
-        todo!()
-    }
-
-    /// `POST multiAssetsMargin` with false.
-    ///
-    /// # Errors
-    /// `-4171` when it is off already.
-    pub fn disable_multi_assets(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-    ) -> Result<(), ApiError> {
-        let _ = (now_us, account);
-        todo!()
-    }
-
-    /// `GET multiAssetsMargin`. The venue keeps the setting; margin is computed per asset either way.
-    #[must_use]
-    pub fn multi_assets(&self, account: AccountId) -> bool {
-        let _ = account;
-        todo!()
-    }
-
-    /// `symbolConfig` of every symbol.
-    #[must_use]
-    pub fn symbol_configs(&self, account: AccountId) -> Vec<SymbolConfigView> {
-        let _ = account;
-        todo!()
-    }
-
-    /// `commissionRate`.
-    #[must_use]
-    pub fn commission(&self, account: AccountId, symbol: SymbolId) -> CommissionView {
-        let _ = (account, symbol);
-        todo!()
-    }
-
-    /// `leverageBracket`.
-    #[must_use]
-    pub fn leverage_brackets(&self, symbol: SymbolId) -> &[LeverageBracket] {
-        &self.spec(symbol).brackets
-    }
-
-    /// `apiTradingStatus` of every symbol.
-    #[must_use]
-    pub fn api_trading_status(&self, account: AccountId) -> Vec<ApiTradingStatus> {
-        let _ = account;
-        todo!()
-    }
-
-    // ---- listenKey ----
-
-    /// `POST listenKey`: the account's key, new or extended (64 characters).
-    pub fn listen_key_start(&mut self, now_us: u64, account: AccountId) -> String {
-        let _ = (now_us, account);
-        todo!()
-    }
-
-    /// `PUT listenKey`.
-    ///
-    /// # Errors
-    /// `-1125` when the account has no live key.
-    pub fn listen_key_keepalive(
-        &mut self,
-        now_us: u64,
-        account: AccountId,
-    ) -> Result<String, ApiError> {
-        let _ = (now_us, account);
-        todo!()
-    }
-
-    /// `DELETE listenKey`; open sockets get `listenKeyExpired`.
-    ///
-    /// # Errors
-    /// `-1125` when the account has no live key.
-    pub fn listen_key_close(&mut self, now_us: u64, account: AccountId) -> Result<(), ApiError> {
-        let _ = (now_us, account);
-        todo!()
-    }
-
-    /// Whose live key this is. A socket on any other text opens and stays silent.
-    #[must_use]
-    pub fn listen_key_account(&self, listen_key: &str) -> Option<AccountId> {
-        let _ = listen_key;
-        todo!()
+    fn publish_depth(&mut self, cadence: Cadence) {
+        for market in &mut self.markets {
+            if let Some(event) = market.feed.depth(self.now_us, cadence, &mut market.book) {
+                self.house.tell_symbol(self.now_us, market.id, event);
+            }
+        }
     }
 }
+
+/// The margin assets of the symbols, in the order of first use.
+fn margin_assets(symbols: &[SymbolConfig]) -> Vec<String> {
+    let mut assets: Vec<String> = Vec::new();
+    for symbol in symbols {
+        if !assets.contains(&symbol.spec.quote) {
+            assets.push(symbol.spec.quote.clone());
+        }
+    }
+    assets
+}
+
+fn build_market(
+    id: SymbolId,
+    config: SymbolConfig,
+    start_us: u64,
+    assets: &[String],
+    prng: &mut Prng,
+) -> Market {
+    let mut book = Book::new(prng.fork(1), FIRST_UPDATE_ID);
+    let asset = assets.iter().position(|asset| *asset == config.spec.quote);
+    Market {
+        id,
+        asset: asset.expect("assets are collected from the symbols"),
+        feed: Feed::new(config.streams, &mut book),
+        book,
+        mark: Mark::new(config.initial_price, start_us, &config.spec, prng.fork(2)),
+        spec: config.spec,
+        open: OpenOrders::default(),
+        next_order_id: FIRST_ORDER_ID,
+        next_trade_id: FIRST_TRADE_ID,
+        background_qty: 0,
+        funding_rates: Vec::new(),
+        prng: prng.fork(3),
+    }
+}
+
+#[cfg(test)]
+mod tests;

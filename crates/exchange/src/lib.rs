@@ -11,20 +11,41 @@
 //! *Chance.* Only from [`prng::Prng`], seeded once.
 #![forbid(unsafe_code)]
 
+mod account;
 pub mod api;
 mod book;
 pub mod decimal;
 pub mod exchange;
+pub mod feed;
+mod filters;
 pub mod flow;
+pub mod funding;
+pub mod history;
+pub mod house;
+pub mod ledger;
+pub mod limits;
+mod liquidation;
+mod margin;
+mod mark;
 pub mod market;
+mod matching;
+mod modifying;
+mod orders;
+mod pit;
+mod placing;
 pub mod prng;
+pub mod quant_rules;
 pub mod replay;
 pub mod symbol;
+mod timers;
 
 pub use api::{
     AccountId, ApiError, ClientId, E8, Event, EventBody, MarketEvent, NewOrder, OrderView,
     Recipient, Side, SymbolId, UserEvent,
 };
 pub use exchange::{Exchange, ExchangeConfig, SymbolConfig};
+pub use ledger::{Exposure, Ledger, LedgerOrder};
+pub use limits::{Cost, LimitConfig};
 pub use market::{MarketFlow, MarketSide};
+pub use quant_rules::QuantRuleConfig;
 pub use symbol::SymbolSpec;
