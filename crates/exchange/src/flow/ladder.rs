@@ -42,11 +42,6 @@ impl Ladder {
         }
     }
 
-    /// The lowest price that the background quotes, in ticks.
-    pub(super) fn lowest_ticks(&self) -> i64 {
-        self.bid_edge
-    }
-
     /// Fills an empty book.
     pub(super) fn fill(&mut self, market: &mut MarketSide<'_>, shape: &Shape, prng: &mut Prng) {
         self.restore_best(market, Side::Buy, shape, prng);
@@ -114,13 +109,14 @@ impl Ladder {
         let old_top = self.top(lead);
         self.bid = bid;
         self.ask = bid + shape.spread_ticks;
-        self.withdraw(market, trail);
-        self.take_clients(market, lead);
-        self.advance(market, lead, old_top, shape, prng);
+        // In this order the best prices change once a side: the new one stands before what is better leaves.
         match refill {
             Refill::AtOnce => self.restore_best(market, trail, shape, prng),
             Refill::Late => {}
         }
+        self.withdraw(market, trail);
+        self.take_clients(market, lead);
+        self.advance(market, lead, old_top, shape, prng);
         for side in [lead, trail] {
             self.trim_edge(market, side, shape);
             self.extend_edge(market, side, shape, prng);
@@ -135,7 +131,7 @@ impl Ladder {
             .levels(side)
             .take_while(|(price, _)| (price - top) * side.sign() > 0);
         self.scratch.extend(better);
-        for (price, _) in &self.scratch {
+        for (price, _) in self.scratch.iter().rev() {
             market.set_level(side, *price, 0, Removal::Proportional);
         }
     }
@@ -163,12 +159,12 @@ impl Ladder {
         prng: &mut Prng,
     ) {
         let moved = (self.top(side) - old_top).abs().min(shape.window_ticks);
-        for distance in (1..=moved).rev() {
+        let quantity = shape.best_quantity(prng);
+        self.set(market, side, 0, quantity);
+        for distance in 1..=moved {
             let quantity = shape.level_quantity(distance, prng);
             self.set(market, side, distance, quantity);
         }
-        let quantity = shape.best_quantity(prng);
-        self.set(market, side, 0, quantity);
         // After a jump over the whole window nothing of the old book is near enough to keep.
         if (self.edge(side) - self.top(side)).abs() < moved {
             *self.edge_mut(side) = self.top(side) - side.sign() * moved;
