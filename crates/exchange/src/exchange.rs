@@ -495,6 +495,3 @@ fn build_market(
         prng: prng.fork(3),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -69,7 +69,7 @@ fn margin_call_position(
 ) -> Option<MarginCallPosition> {
     let position = house.holding(account, market.id).position;
     let margin = symbol_margin(market, house, account);
-    (position.qty != 0).then(|| MarginCallPosition {
+    (position.qty != 0).then_some(MarginCallPosition {
         symbol: market.id,
         qty: position.qty,
         mark_price: market.mark.mark,
