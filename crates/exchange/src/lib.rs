@@ -18,6 +18,7 @@ pub mod decimal;
 pub mod exchange;
 pub mod feed;
 mod filters;
+pub mod flow;
 pub mod funding;
 pub mod history;
 pub mod house;
@@ -34,6 +35,7 @@ mod pit;
 mod placing;
 pub mod prng;
 pub mod quant_rules;
+pub mod replay;
 pub mod symbol;
 mod timers;
 
