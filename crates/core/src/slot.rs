@@ -1,21 +1,19 @@
-//! Owns the description of one desired order, the seam between strategy and order diff; knows nothing of
-//! either.
+//! Owns the description of one order that should rest; knows nothing of the orders that do.
 
 use crate::order::Execute;
 use crate::units::{Lots, Ticks};
 
-/// A place in the ladder that should hold an order.
+/// One place in a side's ladder that a strategy wants filled with an order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slot {
-    /// Layer of the ladder, from 0 at the touch; unique on its side.
+    /// Number of the layer, 1 is the nearest to the touch.
     pub layer: u16,
-    /// Where.
+    /// Limit price.
     pub price: Ticks,
-    /// How much, > 0.
+    /// Size, > 0.
     pub size: Lots,
-    /// Distance to the layer before it (for the first: to the reservation price), > 0; an order may stay
-    /// while it is off by less than a share of this.
+    /// Distance to the next-nearer layer; for layer 1 the start distance.
     pub spacing: Ticks,
-    /// How it may execute.
+    /// How the order may execute.
     pub execute: Execute,
 }

@@ -1,0 +1,3 @@
+//! Owns the routing of events to desks.
+
+pub mod timers;
