@@ -21,7 +21,7 @@ const fn percent_of(limit: u32, percent: u32) -> i64 {
 
 /// Cancels of one symbol in the last minute against `max_cancel_per_min`. Safety cancels need no leave of
 /// it but are counted, and discretionary ones wait for them too.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct CancelBudget {
     per_minute_max: u32,
     sent: Window<61>,

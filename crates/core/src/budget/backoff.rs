@@ -3,7 +3,7 @@
 use crate::units::{Mono, Span};
 
 /// Doubles from `first` to `max` with each refusal after a pause, and begins again once something was accepted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Backoff {
     first: Span,
     max: Span,

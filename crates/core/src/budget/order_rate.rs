@@ -25,7 +25,7 @@ pub enum OrderPurpose {
 }
 
 /// Orders and amendments sent by the account.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct OrderRate {
     per_10s: u32,
     per_minute: u32,

@@ -20,7 +20,7 @@ pub const PRESSURE_HIGH: Ratio = Ratio(80_000_000);
 pub const AGE_FACTOR_MAX: i64 = 6;
 
 /// Placements, young cancels and fills of one symbol over 10 min.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Ratios {
     orders: Window<61>,
     young_cancels: Window<61>,

@@ -12,7 +12,7 @@ use crate::units::{Mono, PerSide, Side, Span};
 pub const REFUSAL_PAUSE_MAX: Span = Span::from_secs(8);
 
 /// Pauses of one symbol's placing.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Refusals {
     /// Refusals of a price or an instant, which concern one side.
     side: PerSide<Backoff>,

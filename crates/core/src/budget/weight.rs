@@ -38,7 +38,7 @@ impl RequestPurpose {
 ///
 /// The count that the exchange reports is the truth, for a minute; what was sent since is added. Without a
 /// recent report, what was sent in the last minute is taken.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Weight {
     per_minute: u32,
     sent: Window<61>,
@@ -46,7 +46,7 @@ pub struct Weight {
     banned: Backoff,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Report {
     used: i64,
     at: Mono,

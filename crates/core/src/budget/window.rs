@@ -5,7 +5,7 @@ use crate::units::{Mono, Span};
 /// A sum over the last `(N − 1) × width` at least and `N × width` at most: a ring of `N` buckets. An interval of that
 /// length holds any aligned interval of `(N − 1) × width`, so a limit kept here is kept in the exchange's fixed
 /// windows, wherever they begin.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Window<const N: usize> {
     width: Span,
     /// Number of the newest bucket, counted from the clock's origin.

@@ -57,7 +57,7 @@ pub enum Doubt {
 }
 
 /// How an order ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum End {
     /// The exchange reported a terminal status: nothing brings it back.
     Final(ExchangeStatus),
@@ -71,7 +71,7 @@ pub enum End {
 }
 
 /// What an amendment asks for; `size` is the total.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Target {
     /// New price.
     pub price: Ticks,
@@ -99,7 +99,7 @@ pub enum Input<'a> {
 }
 
 /// An order of ours.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Order {
     /// Client order id.
     pub id: OrderId,

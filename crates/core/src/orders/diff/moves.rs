@@ -38,13 +38,13 @@ impl Pass<'_> {
         let share = slot.spacing.0.checked_mul(params.tolerance.0).unwrap_or(0) / E8;
         let share = Ticks(share).max(params.tolerance_min);
         match slot.layer {
-            0 => share.min(Ticks(
+            0 | 1 => share.min(Ticks(
                 self.wanted
                     .pair_gap_min
                     .0
                     .saturating_mul(params.first_layer_spreads),
             )),
-            1.. => share,
+            2.. => share,
         }
     }
 

@@ -24,7 +24,7 @@ fn ladder(mid: i64) -> PerSide<Vec<Slot>> {
     let q = ethusdc_defaults().quoting;
     let (mut distance, mut spacing) = (120.0, 120.0);
     let mut slots: PerSide<Vec<Slot>> = PerSide::default();
-    for layer in 0..u16::try_from(LAYERS).expect("small") {
+    for layer in 1..=u16::try_from(LAYERS).expect("small") {
         #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
         let (d, s) = (distance as i64, spacing as i64);
         for side in Side::BOTH {
@@ -32,11 +32,11 @@ fn ladder(mid: i64) -> PerSide<Vec<Slot>> {
                 layer,
                 price: side.away(Ticks(mid), Ticks(d)),
                 size: q.layer_size,
-                spacing: Ticks(if layer == 0 { d } else { s }),
+                spacing: Ticks(if layer == 1 { d } else { s }),
                 execute: Execute::PostOnly,
             });
         }
-        if layer > 0 {
+        if layer > 1 {
             spacing = f64::min(spacing * q.spacing_multiplier, 2_500.0);
         }
         distance += spacing;
@@ -273,7 +273,7 @@ fn an_empty_book_gets_the_whole_ladder_from_the_touch_outward() {
     let plan = world.plan(&ladder(MID), MID, |_| {}, 0);
     assert_eq!(plan.places.len(), 2 * LAYERS);
     let layers: Vec<u16> = plan.places.iter().take(3).map(|p| p.slot.layer).collect();
-    assert_eq!(layers, [0, 1, 2]);
+    assert_eq!(layers, [1, 2, 3]);
 }
 
 #[test]
