@@ -29,6 +29,9 @@ pub const QUERIES_MAX: usize = 5;
 /// Pause before a query that found [`QUERIES_MAX`] others on their way.
 pub const QUERY_WAIT: Span = Span::from_millis(100);
 
+/// How long after a confirmed cancel-all the event of each order is waited for before it is asked for.
+pub const CANCEL_ALL_GRACE: Span = Span::from_millis(500);
+
 /// Shortest request time-out, so that a deadline always lies ahead.
 const TIMEOUT_MIN: Span = Span::from_millis(1);
 
@@ -354,10 +357,14 @@ impl OrderTracker {
     }
 
     /// Takes in the answer to cancelling all: each order being cancelled learns it as the answer to its own
-    /// cancel, except that success is confirmed by the events, or asked for after the usual time-out.
+    /// cancel, except that success is confirmed by the events, or asked for after [`CANCEL_ALL_GRACE`].
     pub fn on_cancel_all_reply(&mut self, outcome: &Outcome<()>, now: Mono) {
         let each: Outcome<OrderReport> = match outcome {
-            Outcome::Accepted(()) => return,
+            Outcome::Accepted(()) => {
+                self.iter_mut()
+                    .for_each(|o| o.on_cancel_confirmed_for_all(now, CANCEL_ALL_GRACE));
+                return;
+            }
             Outcome::Refused(refusal) => Outcome::Refused(*refusal),
             Outcome::Unknown => Outcome::Unknown,
         };

@@ -124,7 +124,8 @@ impl Plan {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wanted<'a> {
     /// Slots of each side, from the touch outward; at most [`LAYERS_MAX`] a side, further ones are ignored, and
-    /// so are slots that take instead of rest.
+    /// so are slots that take instead of rest. An order that can open a position may stay in a slot that asks
+    /// for a reduce-only one, and the other way round: how it executes was approved when it was placed.
     pub slots: PerSide<&'a [Slot]>,
     /// Best bid of the market.
     pub bid: Ticks,
@@ -240,6 +241,10 @@ impl Differ {
 
     fn match_side(&mut self, tracker: &OrderTracker, side: Side, pass: &Pass<'_>) {
         let orders = tracker.side(side);
+        if pass.all_stand(orders, pass.wanted.slots.of(side)) {
+            *self.plan.kept.of_mut(side) = orders.len();
+            return;
+        }
         let matchable = |o: &&Order| is_candidate(o) && !pass.is_forbidden(o);
         self.prices.clear();
         self.prices

@@ -364,6 +364,13 @@ impl Order {
         }
     }
 
+    /// Notes that the exchange says it cancelled every order: the event of this one is due within `grace`.
+    pub fn on_cancel_confirmed_for_all(&mut self, now: Mono, grace: Span) {
+        if self.canceling {
+            self.cancel_due = self.cancel_due.min(now.after(grace));
+        }
+    }
+
     /// Notes that an amendment is about to be sent.
     pub fn on_amend_sent(&mut self, amendment: &Amendment, now: Mono, timeout: Span) {
         if self.end.is_none() {

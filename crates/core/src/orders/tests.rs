@@ -287,6 +287,15 @@ fn cancel_all_marks_confirmed_orders_and_a_refusal_takes_it_back() {
 }
 
 #[test]
+fn orders_whose_events_do_not_follow_a_confirmed_cancel_all_are_asked_for_soon() {
+    let mut t = tracker(&[new_order(1, Side::Buy, 99, 1)]);
+    t.on_cancel_all_sent(at(10));
+    t.on_cancel_all_reply(&Outcome::Accepted(()), at(20));
+    assert_eq!(t.next_timeout(), Some(at(520)));
+    assert!(t.poll_timeout(at(520)).is_some_and(|change| change.query));
+}
+
+#[test]
 fn ids_never_repeat_and_run_out_instead_of_wrapping() {
     let mut ids = OrderIds::new(4);
     assert_eq!(ids.next_id(), Some(OrderId { session: 4, seq: 1 }));

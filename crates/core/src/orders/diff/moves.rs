@@ -56,6 +56,20 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether every order simply stays in the slot of its rank: the common case, told without any memory.
+    pub(super) fn all_stand(&self, orders: &[Order], slots: &[Slot]) -> bool {
+        let stands = |(order, slot): (&Order, &Slot)| {
+            let off = order.price_wanted().saturating_sub(slot.price).abs();
+            off <= self.tolerance(slot)
+                && is_candidate(order)
+                && size_fits(order, slot)
+                && slot.execute != Execute::TakeReduce
+                && !self.crosses(order.side, order.price)
+                && !self.is_forbidden(order)
+        };
+        orders.len() == slots.len() && orders.iter().zip(slots).all(stands)
+    }
+
     pub(super) fn is_forbidden(&self, order: &Order) -> bool {
         self.wanted.growing == Some(order.side) && !order.execute.is_reduce_only()
     }
@@ -122,12 +136,16 @@ pub(super) enum Sizing {
     Replace,
 }
 
-pub(super) fn sizing(order: &Order, slot: &Slot, tracker: &OrderTracker, now: Mono) -> Sizing {
+fn size_fits(order: &Order, slot: &Slot) -> bool {
     let (left, want) = (order.remaining().0, slot.size.0);
     let exceeds = |a: i64, b: i64, (n, d): (i64, i64)| a.saturating_mul(d) > b.saturating_mul(n);
     let is_small = exceeds(want, left, (TOP_UP_BELOW.1, TOP_UP_BELOW.0));
     let is_large = exceeds(left, want, CUT_ABOVE);
-    if !is_small && !is_large {
+    !is_small && !is_large
+}
+
+pub(super) fn sizing(order: &Order, slot: &Slot, tracker: &OrderTracker, now: Mono) -> Sizing {
+    if size_fits(order, slot) {
         Sizing::Fits
     } else if order.can_amend(now) {
         Sizing::Amend(Amendment {
