@@ -203,7 +203,7 @@ pub enum Execution {
 }
 
 /// Order status at the exchange (`X`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ExchangeStatus {
     /// Resting, nothing filled.
     New,

@@ -19,6 +19,8 @@ pub mod limits;
 
 use crate::instrument::Instrument;
 use crate::notice::HaltReason;
+pub use crate::orders::Exposure;
+
 use crate::order::{Amendment, Execute, NewOrder};
 use crate::params::RiskParams;
 use crate::strategy::Mode;
@@ -38,17 +40,6 @@ impl<T: Copy> Approved<T> {
     pub const fn inner(&self) -> &T {
         &self.inner
     }
-}
-
-/// Lots that could still fill on one side: resting, in flight, cancel sent but unconfirmed, unknown, and
-/// filled but not yet in the position. A tracker that does not tell the two kinds apart reports all of
-/// them as plain, which only approves less.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Exposure {
-    /// Of orders that can open a position.
-    pub plain: Lots,
-    /// Of reduce-only orders.
-    pub reduce_only: Lots,
 }
 
 /// Whether the market data that an order rests on is young enough (promise `fresh`).

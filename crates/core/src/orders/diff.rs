@@ -157,6 +157,8 @@ pub struct Differ {
     plan: Plan,
     matching: Matching,
     prices: Vec<Ticks>,
+    /// Slots of the side at hand.
+    slots: Vec<Slot>,
     seats: Vec<Seat>,
     /// Which slots have, or wait for, an order.
     taken: Vec<bool>,
@@ -180,6 +182,7 @@ impl Differ {
             plan: Plan::with_capacity(),
             matching: Matching::with_capacity(ORDERS_MAX, layers),
             prices: Vec::with_capacity(ORDERS_MAX),
+            slots: Vec::with_capacity(layers),
             seats: Vec::with_capacity(layers),
             taken: Vec::with_capacity(layers),
             moves: Vec::with_capacity(ORDERS_MAX),
@@ -237,32 +240,35 @@ impl Differ {
 
     fn match_side(&mut self, tracker: &OrderTracker, side: Side, pass: &Pass<'_>) {
         let orders = tracker.side(side);
-        let slots = || {
-            let resting = |s: &&Slot| s.execute != Execute::TakeReduce;
-            let all = pass.wanted.slots.of(side).iter();
-            all.filter(resting).take(usize::from(LAYERS_MAX))
-        };
         let matchable = |o: &&Order| is_candidate(o) && !pass.is_forbidden(o);
         self.prices.clear();
         self.prices
             .extend(orders.iter().filter(matchable).map(Order::price_wanted));
+        let resting = |s: &&Slot| s.execute != Execute::TakeReduce;
+        let wanted = pass.wanted.slots.of(side).iter().filter(resting);
+        self.slots.clear();
+        self.slots.extend(wanted.take(usize::from(LAYERS_MAX)));
         self.seats.clear();
-        self.seats.extend(slots().map(|slot| Seat {
+        self.seats.extend(self.slots.iter().map(|slot| Seat {
             price: slot.price,
             tolerance: pass.tolerance(slot),
         }));
         self.matching.solve(&self.prices, &self.seats);
         self.taken.clear();
-        self.taken.resize(self.seats.len(), false);
+        self.taken.resize(self.slots.len(), false);
         for i in 0..self.prices.len() {
             if let Some(taken) = self.matching.slot_of(i).and_then(|j| self.taken.get_mut(j)) {
                 *taken = true;
             }
         }
         for (i, order) in orders.iter().filter(matchable).enumerate() {
-            match self.matching.slot_of(i).and_then(|j| slots().nth(j)) {
-                Some(slot) => self.judge_matched(order, slot, tracker, pass),
-                None => self.judge_unmatched(order, slots(), pass),
+            match self
+                .matching
+                .slot_of(i)
+                .and_then(|j| self.slots.get(j).copied())
+            {
+                Some(slot) => self.judge_matched(order, &slot, tracker, pass),
+                None => self.judge_unmatched(order, pass),
             }
         }
         for order in orders.iter().filter(|o| pass.is_forbidden(o)) {
@@ -271,7 +277,7 @@ impl Differ {
                 self.moves.push(m);
             }
         }
-        for (slot, taken) in slots().zip(&self.taken) {
+        for (slot, taken) in self.slots.iter().zip(&self.taken) {
             if !taken {
                 self.empty.push(PlannedPlace {
                     side,
@@ -313,17 +319,12 @@ impl Differ {
     }
 
     /// An order without a slot leaves its place to the next empty slot, counted from the touch.
-    fn judge_unmatched<'s>(
-        &mut self,
-        order: &Order,
-        mut slots: impl Iterator<Item = &'s Slot>,
-        pass: &Pass<'_>,
-    ) {
+    fn judge_unmatched(&mut self, order: &Order, pass: &Pass<'_>) {
         let free = self.taken.iter().position(|taken| !taken);
         if let Some(taken) = free.and_then(|j| self.taken.get_mut(j)) {
             *taken = true;
         }
-        let slot = free.and_then(|j| slots.nth(j)).copied();
+        let slot = free.and_then(|j| self.slots.get(j)).copied();
         let (why, urgency) = if pass.crosses(order.side, order.price) {
             (CancelReason::Crossed, Urgency::Prompt)
         } else if slot.is_some() {

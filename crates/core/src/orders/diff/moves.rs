@@ -34,16 +34,17 @@ impl Pass<'_> {
     /// Largest deviation of an order that stays in `slot`.
     pub(super) fn tolerance(&self, slot: &Slot) -> Ticks {
         let params = self.limits.params;
-        let share = i128::from(slot.spacing.0) * i128::from(params.tolerance.0) / i128::from(E8);
-        let share = Ticks(i64::try_from(share).unwrap_or(i64::MAX)).max(params.tolerance_min);
+        // Beyond i64 only for spacings of 10¹⁰ ticks: there the smallest tolerance does.
+        let share = slot.spacing.0.checked_mul(params.tolerance.0).unwrap_or(0) / E8;
+        let share = Ticks(share).max(params.tolerance_min);
         match slot.layer {
-            0 => share.min(Ticks(
+            0 | 1 => share.min(Ticks(
                 self.wanted
                     .pair_gap_min
                     .0
                     .saturating_mul(params.first_layer_spreads),
             )),
-            1.. => share,
+            2.. => share,
         }
     }
 
@@ -122,9 +123,10 @@ pub(super) enum Sizing {
 }
 
 pub(super) fn sizing(order: &Order, slot: &Slot, tracker: &OrderTracker, now: Mono) -> Sizing {
-    let (left, want) = (i128::from(order.remaining().0), i128::from(slot.size.0));
-    let is_small = left * i128::from(TOP_UP_BELOW.1) < want * i128::from(TOP_UP_BELOW.0);
-    let is_large = left * i128::from(CUT_ABOVE.1) > want * i128::from(CUT_ABOVE.0);
+    let (left, want) = (order.remaining().0, slot.size.0);
+    let exceeds = |a: i64, b: i64, (n, d): (i64, i64)| a.saturating_mul(d) > b.saturating_mul(n);
+    let is_small = exceeds(want, left, (TOP_UP_BELOW.1, TOP_UP_BELOW.0));
+    let is_large = exceeds(left, want, CUT_ABOVE);
     if !is_small && !is_large {
         Sizing::Fits
     } else if order.can_amend(now) {
