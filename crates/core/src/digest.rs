@@ -1,5 +1,7 @@
 //! Owns the hash by which two states are compared across runs and machines; knows nothing of what it hashes.
 
+use core::hash::Hasher;
+
 /// FNV-1a over 64-bit words (Fowler–Noll–Vo, 64-bit offset basis and prime), with a final mix so that
 /// small integers differ in every bit. Not cryptographic: it finds divergence, it does not prove equality.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,9 +30,44 @@ impl Digest {
     }
 }
 
+/// So that a state can be added with `#[derive(Hash)]`; every integer is one word.
+impl Hasher for Digest {
+    fn finish(&self) -> u64 {
+        Self::finish(*self)
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.word(i64::from(*byte)));
+    }
+    fn write_u8(&mut self, v: u8) {
+        self.word(i64::from(v));
+    }
+    fn write_u16(&mut self, v: u16) {
+        self.word(i64::from(v));
+    }
+    fn write_u32(&mut self, v: u32) {
+        self.word(i64::from(v));
+    }
+    fn write_u64(&mut self, v: u64) {
+        self.word(v.cast_signed());
+    }
+    fn write_usize(&mut self, v: usize) {
+        self.word(v as i64);
+    }
+    fn write_i32(&mut self, v: i32) {
+        self.word(i64::from(v));
+    }
+    fn write_i64(&mut self, v: i64) {
+        self.word(v);
+    }
+    fn write_isize(&mut self, v: isize) {
+        self.word(v as i64);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::hash::Hash;
 
     fn of(words: &[i64]) -> u64 {
         let mut digest = Digest::default();
@@ -46,5 +83,12 @@ mod tests {
         assert_ne!(of(&[1, 2]), of(&[2, 1]));
         assert_ne!(of(&[]), of(&[0]));
         assert_ne!(of(&[0]), of(&[0, 0]));
+    }
+
+    #[test]
+    fn hashing_a_value_adds_its_words() {
+        let mut digest = Digest::default();
+        (7_i64, 8_u32).hash(&mut digest);
+        assert_eq!(Hasher::finish(&digest), of(&[7, 8]));
     }
 }

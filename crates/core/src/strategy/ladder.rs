@@ -1,8 +1,8 @@
 //! Owns the geometry of a ladder and the rules every order of it must keep; knows nothing of why the
 //! centre is where it is.
 //!
-//! Rules in the order in which they are applied; each may only move an order away from the touch, so a
-//! later rule never undoes an earlier one:
+//! Rules in the order in which they are applied. All but the fourth may only move an order away from the
+//! touch, so a later rule never undoes an earlier one, and the sixth restores what the fourth may break:
 //!
 //! 1. formula: layer n of a side lies `first` + (distance(n) − distance(1)) from the centre;
 //! 2. smallest spread: when the two first layers are closer than `min_spread` × mid, both sides move out
@@ -15,13 +15,16 @@
 //!    pile up at the touch; whatever rounding does, each layer is at least one tick beyond the previous.
 
 use crate::float::{count_floor, lots_floor, of_lots, of_price8, price8_ceil, price8_nearest};
-use crate::instrument::Instrument;
-use crate::order::Execute;
 use crate::params::QuotingParams;
 use crate::slot::Slot;
 use crate::strategy::{Desired, Missing, Mode, StrategyView, position_ratio};
 use crate::units::{Lots, PerSide, Price8, Side, Ticks};
 use alloc::vec::Vec;
+use allowance::Allowance;
+use split::Split;
+
+mod allowance;
+mod split;
 
 /// Distances at or beyond this (2⁶⁰ of 1e-8 quote) are clamped; the price bounds refuse them anyway.
 const DISTANCE_MAX: f64 = (1_u64 << 60) as f64;
@@ -49,7 +52,7 @@ struct Shape {
 /// One layer's place relative to layer 1.
 #[derive(Clone, Copy, Debug)]
 struct Rung {
-    offset: Price8,
+    offset: Split,
     spacing: Ticks,
 }
 
@@ -81,7 +84,7 @@ impl Geometry {
                 .instrument
                 .ticks_floor(distance.saturating_sub(previous));
             self.rungs.push(Rung {
-                offset: distance.saturating_sub(self.first),
+                offset: Split::of(distance.saturating_sub(self.first), shape.tick_e8),
                 spacing: spacing.max(Ticks(1)),
             });
             previous = distance;
@@ -153,35 +156,37 @@ pub fn lay(
 ) {
     let spread_min = spread_min(view.params, mid);
     let first = widened(plan.first, spread_min);
-    let passive = |side: Side, distance: Price8| {
+    let base = |side: Side, distance: Price8| {
         let price = match side {
             Side::Buy => plan.centre.saturating_sub(distance),
             Side::Sell => plan.centre.saturating_add(distance),
         };
-        view.instrument.ticks_passive(price, side)
+        Split::of(price, view.instrument.tick_e8)
+    };
+    let bases = PerSide {
+        buy: base(Side::Buy, first.buy),
+        sell: base(Side::Sell, first.sell),
     };
     let anchor = PerSide {
-        buy: passive(Side::Buy, first.buy),
-        sell: passive(Side::Sell, first.sell),
+        buy: bases.buy.passive(Side::Buy),
+        sell: bases.sell.passive(Side::Sell),
     };
     let front = fronts(view, anchor, &plan.lead, spread_min);
     for side in Side::BOTH {
         let front = *front.of(side);
-        let formula = passive(side, *plan.first.of(side));
+        let formula = base(side, *plan.first.of(side)).passive(side);
         *desired.explanation.moved.of_mut(side) = outward(side, formula, front);
         *desired.explanation.half_spread.of_mut(side) = *plan.first.of(side);
         *desired.explanation.layers_wanted.of_mut(side) = plan.wanted.of(side).layers;
         let row = Row {
             side,
+            base: *bases.of(side),
             front,
             shift: outward(side, *anchor.of(side), front).max(Ticks::ZERO),
             lead: *plan.lead.of(side),
             wanted: *plan.wanted.of(side),
         };
-        let first = *first.of(side);
-        lay_row(view, &row, geometry, desired, |offset| {
-            passive(side, first.saturating_add(offset))
-        });
+        lay_row(view, &row, geometry, desired);
     }
 }
 
@@ -244,20 +249,19 @@ const fn outward(side: Side, from: Ticks, to: Ticks) -> Ticks {
 /// One side about to be laid.
 struct Row {
     side: Side,
+    /// Layer 1 after the smallest spread, before post-only and lead.
+    base: Split,
+    /// Price of the first order.
     front: Ticks,
+    /// How far the side moves out with its first order.
     shift: Ticks,
     lead: Option<Lead>,
     wanted: Wanted,
 }
 
 /// Lays one side from near to far.
-fn lay_row(
-    view: &StrategyView<'_>,
-    row: &Row,
-    geometry: &Geometry,
-    desired: &mut Desired,
-    formula: impl Fn(Price8) -> Ticks,
-) {
+fn lay_row(view: &StrategyView<'_>, row: &Row, geometry: &Geometry, desired: &mut Desired) {
+    let tick_e8 = view.instrument.tick_e8;
     let mut allowance = Allowance::of(view, row.side);
     let mut previous: Option<Ticks> = None;
     for (layer, rung) in (1..).zip(&geometry.rungs) {
@@ -267,7 +271,8 @@ fn lay_row(
         }
         let (mut price, mut size, mut spacing) = (row.front, view.params.layer_size, rung.spacing);
         if layer > 1 {
-            price = further(row.side, formula(rung.offset), row.shift);
+            let formula = row.base.passive_beyond(rung.offset, row.side, tick_e8);
+            price = further(row.side, formula, row.shift);
         } else if let Some(lead) = row.lead {
             (size, spacing) = (lead.size, lead.spacing);
         }
@@ -277,7 +282,7 @@ fn lay_row(
             price = further(row.side, previous, Ticks(1));
         }
         previous = Some(price);
-        match allowance.admit(view.instrument, price, size) {
+        match allowance.admit(price, size) {
             Ok((size, execute)) => desired.push(
                 row.side,
                 Slot {
@@ -290,73 +295,6 @@ fn lay_row(
             ),
             Err(why) => desired.miss(row.side, layer, why),
         }
-    }
-}
-
-/// What a side may still offer.
-struct Allowance {
-    /// Total size left before the side could carry the position past zero and the batch bound.
-    left: Lots,
-    /// Part of the position that no nearer order of the side reduces yet.
-    open: Lots,
-}
-
-impl Allowance {
-    /// The side that grows the position is bounded by the batch check of the risk gate, not here.
-    fn of(view: &StrategyView<'_>, side: Side) -> Self {
-        if view.growing() == Some(side.opposite()) {
-            let open = Lots(view.position.0.saturating_abs());
-            Self {
-                left: open.saturating_add(view.batch_bound.max(Lots::ZERO)),
-                open,
-            }
-        } else {
-            Self {
-                left: Lots::MAX,
-                open: Lots::ZERO,
-            }
-        }
-    }
-
-    /// The size and execution of one order, or why there is none.
-    ///
-    /// A size below the contract's minimum is not raised: the operator's size is a bound on risk.
-    /// Orders are plain post-only even where they reduce, because a ladder re-placed as reduce-only would
-    /// cost a side of cancels and the exchange expires resting reduce-only orders as the position shrinks
-    /// (protocol §3.3, `er` 4). Only an order too small for MIN_NOTIONAL that fits into the position is
-    /// marked reduce-only, which exempts it: the last crumb of a position can always be offered.
-    fn admit(
-        &mut self,
-        instrument: &Instrument,
-        price: Ticks,
-        wanted: Lots,
-    ) -> Result<(Lots, Execute), Missing> {
-        let above = instrument.price_max.is_positive() && price > instrument.price_max;
-        if above || price < instrument.price_min.max(Ticks(1)) {
-            return Err(Missing::OutOfBand);
-        }
-        let mut size = wanted.min(self.left);
-        if instrument.qty_max.is_positive() {
-            size = size.min(instrument.qty_max);
-        }
-        let too_small = if size < wanted && size == self.left {
-            Missing::CrossesZero
-        } else {
-            Missing::BelowMinimum
-        };
-        if size < instrument.qty_min.max(Lots(1)) {
-            return Err(too_small);
-        }
-        let execute = if instrument.notional(price, size) >= instrument.notional_min {
-            Execute::PostOnly
-        } else if size <= self.open {
-            Execute::PostOnlyReduce
-        } else {
-            return Err(too_small);
-        };
-        self.left = self.left.saturating_sub(size);
-        self.open = self.open.saturating_sub(size).max(Lots::ZERO);
-        Ok((size, execute))
     }
 }
 
