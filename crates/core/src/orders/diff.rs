@@ -192,6 +192,12 @@ impl Differ {
         }
     }
 
+    /// The last plan.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// Plans to cancel everything that can still fill, as a matter of safety. Orders already being cancelled, or whose
     /// cancel was refused a moment ago, are left to the next plan.
     pub fn pull(&mut self, tracker: &OrderTracker, now: Mono) -> &Plan {

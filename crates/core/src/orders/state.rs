@@ -12,9 +12,7 @@
 
 mod learn;
 
-use crate::event::{
-    ExchangeStatus, Execution, Fill, LiteFill, OrderReport, OrderUpdate, Outcome, Refusal, Why,
-};
+use crate::event::{ExchangeStatus, LiteFill, OrderReport, OrderUpdate, Outcome, Why};
 use crate::order::{Amendment, Execute, NewOrder, OrderId, Owner};
 use crate::units::{Lots, Mono, Side, Span, Ticks, Wall};
 
