@@ -418,6 +418,11 @@ impl Exchange {
             }
         }
         liquidation::judge_accounts(self.now_us, &mut self.markets, &mut self.house);
+        for market in &mut self.markets {
+            if let Some(event) = market.feed.end_liquidations() {
+                self.house.tell_symbol(self.now_us, market.id, event);
+            }
+        }
         self.house
             .timers
             .arm(self.now_us + SECOND_US, Timer::Second);

@@ -2,8 +2,7 @@
 
 use crate::api::{
     AccountId, AccountUpdateReason, ClientId, ExpiryReason, ForceOrderEvent, IncomeKind,
-    MarginCallPosition, MarketEvent, OrderType, PriceMatch, Side, StpMode, StreamMask, TimeInForce,
-    UserEvent,
+    MarginCallPosition, OrderType, PriceMatch, Side, StpMode, TimeInForce, UserEvent,
 };
 use crate::decimal;
 use crate::filters;
@@ -189,16 +188,14 @@ impl Pit<'_> {
                 None,
             );
         }
-        if self.market.feed.wants(StreamMask::FORCE_ORDER) {
-            self.tell_symbol(MarketEvent::ForceOrder(ForceOrderEvent {
-                time_ms: ms(self.now_us),
-                side: order.side,
-                qty: order.orig_qty,
-                price: bound,
-                avg_price: order.avg_price(),
-                last_qty: order.executed,
-                cum_qty: order.executed,
-            }));
-        }
+        self.market.feed.liquidation(ForceOrderEvent {
+            time_ms: ms(self.now_us),
+            side: order.side,
+            qty: order.orig_qty,
+            price: bound,
+            avg_price: order.avg_price(),
+            last_qty: order.executed,
+            cum_qty: order.executed,
+        });
     }
 }

@@ -399,3 +399,21 @@ fn the_ledger_remembers_lives_and_extremes() {
         (START_US, Some(START_US + SECOND_US))
     );
 }
+
+#[test]
+fn of_several_liquidations_in_a_second_the_largest_is_published() {
+    let (mut bench, _) = stretched();
+    bench.venue.transfer(bench.now_us, BOB, "USDC", d("-3500"));
+    bench.trade(BOB, Buy, "11");
+    mark_at(&mut bench, "2200", "0");
+    bench.drain();
+    bench.pass(SECOND_US);
+    assert_eq!((bench.position(ANN), bench.position(BOB)), (0, 0));
+    let forced = |event: &Event| match event.body {
+        EventBody::Market(MarketEvent::ForceOrder(force)) => Some(force.qty),
+        EventBody::User(_) | EventBody::Market(_) => None,
+    };
+    let sizes: Vec<E8> = bench.drain().iter().filter_map(forced).collect();
+    assert_eq!(sizes, [d("38")]);
+    bench.check_books();
+}
