@@ -369,3 +369,6 @@ fn gcd(mut a: i64, mut b: i64) -> i64 {
     }
     a.abs()
 }
+
+#[cfg(test)]
+mod tests;
