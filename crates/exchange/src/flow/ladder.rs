@@ -8,8 +8,8 @@ use crate::prng::Prng;
 
 /// Executions of one taker order at most; the last takes the rest. (Measured: p99 35.)
 const FILLS_MAX: usize = 200;
-/// How far a large taker order walks beyond the price it moves to, as a share of the window (8 of 50 bps).
-const WALK_WINDOW_DIVISOR: i64 = 6;
+/// How far a large taker order walks beyond the price it moves to, as a share of the window (4 of 50 bps).
+const WALK_WINDOW_DIVISOR: i64 = 12;
 
 /// The prices that the background means to be best, and how far it has filled the book; in ticks.
 #[derive(Clone, Debug)]
