@@ -71,6 +71,9 @@ fn ticker(at_ms: i64, id: i64, bid: (i64, i64), ask: (i64, i64)) -> Record {
     record(at_ms, RecordBody::Ticker(ticker))
 }
 
+/// Bids and asks in (cents, thousandths), best first.
+type Sides = (Vec<(i64, i64)>, Vec<(i64, i64)>);
+
 struct Stage {
     venue: Exchange,
     account: AccountId,
@@ -98,8 +101,7 @@ impl Stage {
         self.venue.advance(START_US + ms * 1_000);
     }
 
-    /// The book in (cents, thousandths), best first.
-    fn book(&self) -> (Vec<(i64, i64)>, Vec<(i64, i64)>) {
+    fn book(&self) -> Sides {
         let view = self.venue.depth(SYMBOL, 1_000);
         let small = |side: Vec<(E8, E8)>| -> Vec<(i64, i64)> {
             side.into_iter()
@@ -396,6 +398,8 @@ fn what_is_off_the_grid_is_left_out_and_counted() {
         })),
     )];
     assert_eq!(grid_of(&records), Some((1, ONE)));
+    assert_eq!(initial_price_of(&records), Some(100 * ONE));
+    assert_eq!(initial_price_of(&[]), None);
     let stage = stage(records, ReplayOptions::default());
     assert_eq!(stage.book().0, vec![(9_999, 5_000)]);
     assert_eq!(stage.handle.status().off_grid, 1);

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use phoenix_exchange::api::{ONE, StreamMask};
+use phoenix_exchange::api::{NewOrder, ONE, OrderQuery, Side, StreamMask, TimeInForce};
 use phoenix_exchange::flow::{FlowParams, Regime, SyntheticFlow};
 use phoenix_exchange::market::MarketFlow;
 use phoenix_exchange::replay::record::RecordClock;
-use phoenix_exchange::replay::{ReplayFlow, ReplayOptions, TopOfBook};
+use phoenix_exchange::replay::{ReplayFlow, ReplayOptions, TopOfBook, initial_price_of};
 use phoenix_exchange::{Exchange, ExchangeConfig, SymbolSpec};
 
 use super::super::stats::{MarketStats, StatsCollector};
@@ -19,7 +19,16 @@ const SECOND_US: u64 = 1_000_000;
 const SYMBOL: SymbolId = SymbolId(0);
 
 fn venue(spec: SymbolSpec, flow: Box<dyn MarketFlow>, streams: StreamMask) -> Exchange {
-    let mut venue = Exchange::new(ExchangeConfig::new(START_US, vec![(spec, 2500 * ONE)]), 1);
+    venue_from(2500 * ONE, spec, flow, streams)
+}
+
+fn venue_from(
+    price: E8,
+    spec: SymbolSpec,
+    flow: Box<dyn MarketFlow>,
+    streams: StreamMask,
+) -> Exchange {
+    let mut venue = Exchange::new(ExchangeConfig::new(START_US, vec![(spec, price)]), 1);
     venue.attach_flow(SYMBOL, flow);
     venue.publish(SYMBOL, streams);
     venue
@@ -161,6 +170,9 @@ fn capture(file: &str) -> Option<PathBuf> {
     None
 }
 
+/// Bids and asks as (price, quantity), best first.
+type Sides = (Vec<(i64, i64)>, Vec<(i64, i64)>);
+
 /// The recorded book, rebuilt by nothing but the rules of protocol §2.8.
 #[derive(Default)]
 struct NaiveBook {
@@ -215,7 +227,7 @@ impl NaiveBook {
         self.depth_id = diff.last_update_id;
     }
 
-    fn sides(&self) -> (Vec<(i64, i64)>, Vec<(i64, i64)>) {
+    fn sides(&self) -> Sides {
         let pair = |(price, quantity): (&i64, &i64)| (*price, *quantity);
         let bids = self.bids.iter().rev().map(pair).collect();
         (bids, self.asks.iter().map(pair).collect())
@@ -345,4 +357,49 @@ fn two_spot_files_replay_as_one_chain() {
     }
     let spec = SymbolSpec::generic("NEXO", "USDT", ONE / 1_000, ONE / 100, 5 * ONE);
     check_replay(records, spec, TopOfBook::Depth, 6_000);
+}
+
+#[test]
+fn a_ladder_in_the_2024_capture_is_filled_on_both_sides_and_never_crosses() {
+    let Some(path) = capture("usdm/ethusdt_20240808.jsonl.gz") else {
+        return;
+    };
+    let records = read_all(&path).expect("a sound capture");
+    let price = initial_price_of(&records).expect("a snapshot");
+    let flow = ReplayFlow::from_records(records.into(), ReplayOptions::default());
+    let mut venue = venue_from(price, ethusdt(), Box::new(flow), StreamMask(0));
+    let account = venue.add_account(&[("USDT", 100_000_000 * ONE)]);
+    let mut filled = BTreeMap::new();
+    for round in 0..17 {
+        let now_us = START_US + (round * 20 + 1) * SECOND_US;
+        venue.cancel_all(now_us, account, SYMBOL);
+        let top = venue.book_ticker(SYMBOL);
+        let mid = (top.bid.0 + top.ask.0) / 2;
+        for layer in 1..=18 {
+            for side in [Side::Buy, Side::Sell] {
+                let price = (mid - side.sign() * layer * 12 * ONE / 10) / (ONE / 100) * (ONE / 100);
+                let order = NewOrder::limit(SYMBOL, side, price, ONE / 20, TimeInForce::Gtx);
+                venue
+                    .place(now_us, account, &order)
+                    .expect("a resting order");
+            }
+        }
+        for step in 1..200 {
+            venue.advance(now_us + step * SECOND_US / 10);
+            let top = venue.book_ticker(SYMBOL);
+            assert!(top.bid.0 < top.ask.0, "crossed in round {round}: {top:?}");
+        }
+        let query = OrderQuery {
+            limit: Some(1_000),
+            ..OrderQuery::default()
+        };
+        for order in venue.all_orders(account, SYMBOL, &query) {
+            if order.executed_qty > 0 {
+                filled.insert(order.order_id, order.side);
+            }
+        }
+    }
+    let bought = filled.values().filter(|side| **side == Side::Buy).count();
+    let sold = filled.len() - bought;
+    assert!(bought >= 5 && sold >= 5, "{bought} bought, {sold} sold");
 }
