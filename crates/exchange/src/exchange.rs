@@ -235,13 +235,13 @@ impl Exchange {
         self.now_us
     }
 
-    /// Moves all events since the last call to the end of `out`, in order. The outbox is bounded by [`crate::house::OUTBOX_MAX`]: at the bound the waiting
-    /// market events are dropped and counted ([`Exchange::dropped_events`]), user events never.
+    /// Moves all events since the last call to the end of `out`, in order. What happens when nobody drains is said at
+    /// [`OUTBOX_MAX`](crate::house::OUTBOX_MAX).
     pub fn drain_events(&mut self, out: &mut Vec<Event>) {
         self.house.outbox.drain_into(out);
     }
 
-    /// Market events dropped because nobody drained the outbox.
+    /// Events dropped because nobody drained the outbox.
     #[must_use]
     pub fn dropped_events(&self) -> u64 {
         self.house.outbox.dropped()

@@ -86,7 +86,6 @@ fn liquidate(
     account: AccountId,
     asset: usize,
 ) {
-    house.account_mut(account).liquidating = true;
     for market in markets.iter_mut().filter(|market| market.asset == asset) {
         let mut pit = Pit::new(now_us, market, house);
         pit.end_all(account, Ending::Expired(ExpiryReason::Liquidation));
@@ -120,7 +119,6 @@ fn liquidate(
             None,
         );
     }
-    house.account_mut(account).liquidating = false;
 }
 
 impl Pit<'_> {

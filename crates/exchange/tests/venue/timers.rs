@@ -247,3 +247,12 @@ fn the_size_of_the_steps_does_not_matter() {
     assert_eq!(run(SECOND_US / 2), coarse);
     assert_eq!(run(10_000), coarse);
 }
+
+#[test]
+fn the_venue_can_be_moved_to_another_thread() {
+    fn moves<T: Send>(value: T) -> T {
+        value
+    }
+    let venue = moves(Bench::quiet().venue);
+    assert_eq!(venue.now_us(), START_US);
+}
