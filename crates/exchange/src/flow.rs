@@ -46,7 +46,7 @@ pub struct FlowHandle {
 
 impl FlowHandle {
     /// Moves the price by `bps` (signed) over `over_ms`, on top of everything else, and for good. False when
-    /// [`COMMANDS_MAX`] commands wait already.
+    /// [`COMMANDS_MAX`] commands wait already; of more than 64 pushes under way at once the later ones are dropped.
     pub fn push_price(&self, bps: f64, over_ms: u64) -> bool {
         self.send(Command::Push { bps, over_ms })
     }

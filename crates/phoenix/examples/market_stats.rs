@@ -1,6 +1,6 @@
 //! Prints the market measures of recordings and of synthetic markets side by side, as a Markdown table.
 //!
-//! `cargo run --release -p phoenix --example market_stats -- FILE:TICK … REGIME[:SEED[:SECONDS]] …`
+//! `cargo run --release -p phoenix --example market_stats -- FILE:TICK … REGIME[-light][:SEED[:SECONDS]] …`
 //!
 //! A synthetic market runs on the embedded venue with the rules of ETHUSDC from 2500.00; its column is measured from the events
 //! that the venue publishes.
@@ -21,11 +21,18 @@ fn main() -> anyhow::Result<()> {
     for argument in std::env::args().skip(1) {
         let mut parts = argument.split(':');
         let name = parts.next().unwrap_or_default();
-        columns.push(match Regime::from_name(name) {
+        let light = name.strip_suffix("-light");
+        columns.push(match Regime::from_name(light.unwrap_or(name)) {
             Some(regime) => {
+                let params = FlowParams::new(regime);
+                let params = if light.is_some() {
+                    params.light()
+                } else {
+                    params
+                };
                 let seed = parts.next().unwrap_or("1").parse().context("seed")?;
                 let seconds = parts.next().unwrap_or("3600").parse().context("seconds")?;
-                (argument.clone(), synthetic(regime, seed, seconds))
+                (argument.clone(), synthetic(name, params, seed, seconds))
             }
             None => {
                 let tick: f64 = parts.next().unwrap_or("0.01").parse().context("tick")?;
@@ -48,7 +55,7 @@ fn recorded(file: &Path, tick: f64) -> anyhow::Result<(String, stats::MarketStat
     Ok((name, collector.finish()))
 }
 
-fn synthetic(regime: Regime, seed: u64, seconds: u64) -> stats::MarketStats {
+fn synthetic(name: &str, params: FlowParams, seed: u64, seconds: u64) -> stats::MarketStats {
     let spec = SymbolSpec::ethusdc();
     let tick = spec.tick;
     let symbol = SymbolId(0);
@@ -60,7 +67,7 @@ fn synthetic(regime: Regime, seed: u64, seconds: u64) -> stats::MarketStats {
         .with(StreamMask::TRADE)
         .with(StreamMask::BOOK_TICKER);
     venue.publish(symbol, streams);
-    let flow = SyntheticFlow::new(FlowParams::new(regime), 2500 * ONE, seed);
+    let flow = SyntheticFlow::new(params, 2500 * ONE, seed);
     venue.attach_flow(symbol, Box::new(flow));
     let mut collector = stats::StatsCollector::new(tick);
     let mut events = Vec::new();
@@ -85,8 +92,7 @@ fn synthetic(regime: Regime, seed: u64, seconds: u64) -> stats::MarketStats {
         }
     }
     eprintln!(
-        "{}: {:.3} ms of computing per simulated second (venue and flow)",
-        regime.name(),
+        "{name}: {:.3} ms of computing per simulated second (venue and flow)",
         spent.as_secs_f64() * 1e3 / seconds as f64
     );
     collector.finish()

@@ -8,8 +8,8 @@ use crate::prng::Prng;
 
 /// Executions of one taker order at most; the last takes the rest. (Measured: p99 35.)
 const FILLS_MAX: usize = 200;
-/// How far a large taker order walks beyond the price it moves to, as a share of the window (8 of 50 bps).
-const WALK_WINDOW_DIVISOR: i64 = 6;
+/// How far a large taker order walks beyond the price it moves to, as a share of the window (4 of 50 bps).
+const WALK_WINDOW_DIVISOR: i64 = 12;
 
 /// The prices that the background means to be best, and how far it has filled the book; in ticks.
 #[derive(Clone, Debug)]
@@ -327,12 +327,10 @@ impl Ladder {
         let Some((last, _)) = self.scratch.last().copied() else {
             return;
         };
-        let (mut clients, mut background): (E8, E8) = (0, 0);
+        let mut background: E8 = 0;
         for level in &mut self.scratch {
-            let own = market.level_background(maker, level.0);
-            clients = clients.saturating_add(level.1 - own);
-            background = background.saturating_add(own);
-            level.1 = own;
+            level.1 = market.level_background(maker, level.0);
+            background = background.saturating_add(level.1);
         }
         if background > size {
             let share = size as f64 / background as f64;
@@ -340,17 +338,15 @@ impl Ladder {
                 let kept = shape.on_grid(*own as f64 * share).min(*own);
                 market.set_level(maker, *price, kept, Removal::Proportional);
             }
-            background = i64::MAX / 2;
         }
-        let all = background.saturating_add(clients);
-        let left = market
+        let all = market
             .levels(maker)
             .take_while(|(price, _)| (price - last) * taker.sign() <= 0)
             .fold(0, |sum: E8, (_, quantity)| sum.saturating_add(quantity));
-        execute(market, taker, all.min(left), last, slices);
+        execute(market, taker, all, last, slices);
     }
 
-    /// Whether the side's best price should be filled again after a taker order.
+    /// Fills best prices that a taker order emptied, except for a share that the next change at the best price fills.
     pub(super) fn heal(
         &mut self,
         market: &mut MarketSide<'_>,

@@ -108,7 +108,7 @@ impl FlowParams {
     #[must_use]
     pub fn new(regime: Regime) -> FlowParams {
         let normal = FlowParams {
-            sigma_bps: 1.0,
+            sigma_bps: 1.08,
             volatility_swing: 0.35,
             trend_bps_per_s: 0.0,
             trend_flip_s: 300.0,
