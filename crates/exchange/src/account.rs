@@ -128,8 +128,6 @@ pub(crate) struct Account {
     pub multi_assets: bool,
     pub listen_key: Option<ListenKey>,
     pub history: History,
-    /// Liquidation is under way.
-    pub liquidating: bool,
 }
 
 impl Account {
@@ -151,7 +149,6 @@ impl Account {
             multi_assets: false,
             listen_key: None,
             history: History::default(),
-            liquidating: false,
         }
     }
 }

@@ -235,13 +235,13 @@ impl Exchange {
         self.now_us
     }
 
-    /// Moves all events since the last call to the end of `out`, in order. The outbox is bounded by [`crate::house::OUTBOX_MAX`]: at the bound the waiting
-    /// market events are dropped and counted ([`Exchange::dropped_events`]), user events never.
+    /// Moves all events since the last call to the end of `out`, in order. What happens when nobody drains is said at
+    /// [`OUTBOX_MAX`](crate::house::OUTBOX_MAX).
     pub fn drain_events(&mut self, out: &mut Vec<Event>) {
         self.house.outbox.drain_into(out);
     }
 
-    /// Market events dropped because nobody drained the outbox.
+    /// Events dropped because nobody drained the outbox.
     #[must_use]
     pub fn dropped_events(&self) -> u64 {
         self.house.outbox.dropped()
@@ -418,6 +418,11 @@ impl Exchange {
             }
         }
         liquidation::judge_accounts(self.now_us, &mut self.markets, &mut self.house);
+        for market in &mut self.markets {
+            if let Some(event) = market.feed.end_liquidations() {
+                self.house.tell_symbol(self.now_us, market.id, event);
+            }
+        }
         self.house
             .timers
             .arm(self.now_us + SECOND_US, Timer::Second);
@@ -495,6 +500,3 @@ fn build_market(
         prng: prng.fork(3),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::api::{
-    AggTradeEvent, BookTickerEvent, Cadence, DepthEvent, E8, MarketEvent, PublicTradeView, Side,
-    StreamMask, TradeEvent,
+    AggTradeEvent, BookTickerEvent, Cadence, DepthEvent, E8, ForceOrderEvent, MarketEvent,
+    PublicTradeView, Side, StreamMask, TradeEvent,
 };
 use crate::book::{Book, Keep};
 use crate::orders::ms;
@@ -28,6 +28,7 @@ pub(crate) struct Feed {
     chains: [Chain; 3],
     touch: Touch,
     aggregate: Option<AggTradeEvent>,
+    liquidation: Option<ForceOrderEvent>,
     next_agg_id: u64,
     recent: VecDeque<PublicTradeView>,
 }
@@ -65,6 +66,7 @@ impl Feed {
             chains,
             touch: Touch::default(),
             aggregate: None,
+            liquidation: None,
             next_agg_id: 1,
             recent: VecDeque::new(),
         };
@@ -211,6 +213,24 @@ impl Feed {
         self.streams
             .has(StreamMask::AGG_TRADE)
             .then_some(MarketEvent::AggTrade(ended))
+    }
+
+    /// Takes over a liquidation; only the largest of each second is published (protocol §2.7).
+    pub(crate) fn liquidation(&mut self, event: ForceOrderEvent) {
+        if self
+            .liquidation
+            .is_none_or(|largest| event.qty > largest.qty)
+        {
+            self.liquidation = Some(event);
+        }
+    }
+
+    /// Ends the second of liquidations.
+    pub(crate) fn end_liquidations(&mut self) -> Option<MarketEvent> {
+        let largest = self.liquidation.take()?;
+        self.streams
+            .has(StreamMask::FORCE_ORDER)
+            .then_some(MarketEvent::ForceOrder(largest))
     }
 
     /// The latest trades, oldest first.

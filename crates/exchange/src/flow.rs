@@ -27,10 +27,10 @@ use variate::{chance, exponential, log_normal, sign};
 
 /// Commands that wait for the flow's next round at most; a further one is refused.
 pub const COMMANDS_MAX: usize = 64;
-/// Time between two steps of a scripted push, s.
-const PUSH_STEP_S: f64 = 0.02;
-/// Longest time between two looks at the fair value (trend and pull act without arrivals too), s.
-const DRIFT_STEP_S: f64 = 0.25;
+/// Time between two steps of a scripted push, µs.
+const PUSH_STEP_US: u64 = 20_000;
+/// Longest time between two looks at the fair value (trend and pull act without arrivals too), µs.
+const DRIFT_STEP_US: u64 = 250_000;
 
 #[derive(Clone, Debug)]
 enum Command {
@@ -46,7 +46,7 @@ pub struct FlowHandle {
 
 impl FlowHandle {
     /// Moves the price by `bps` (signed) over `over_ms`, on top of everything else, and for good. False when
-    /// [`COMMANDS_MAX`] commands wait already.
+    /// [`COMMANDS_MAX`] commands wait already; of more than 64 pushes under way at once the later ones are dropped.
     pub fn push_price(&self, bps: f64, over_ms: u64) -> bool {
         self.send(Command::Push { bps, over_ms })
     }
@@ -92,11 +92,12 @@ struct Running {
     arrivals: Arrivals,
     bias: f64,
     step: E8,
-    next_arrival_s: f64,
-    next_jump_s: f64,
+    /// Instants below are µs since `start_us`.
+    next_arrival_us: u64,
+    next_jump_us: u64,
+    next_drift_us: u64,
+    next_round_us: u64,
     next_churn_s: f64,
-    next_drift_s: f64,
-    churn_round_s: f64,
 }
 
 impl SyntheticFlow {
@@ -125,7 +126,7 @@ impl SyntheticFlow {
         let mut ladder = Ladder::new(tick, fair_ticks, shape.spread_ticks);
         ladder.fill(market, &shape, &mut self.prng);
         let mut arrivals = Arrivals::new(arrival_params(&self.params), 0.0);
-        let next_arrival_s = arrivals.next_s(&mut self.prng);
+        let next_arrival_us = to_us(arrivals.next_s(&mut self.prng));
         let mut running = Running {
             start_us: now_us,
             fair: FairValue::new(fair_ticks, 0.0),
@@ -134,27 +135,27 @@ impl SyntheticFlow {
             arrivals,
             bias: 1.0,
             step,
-            next_arrival_s,
-            next_jump_s: 0.0,
+            next_arrival_us,
+            next_jump_us: 0,
+            next_drift_us: DRIFT_STEP_US,
+            next_round_us: 0,
             next_churn_s: 0.0,
-            next_drift_s: DRIFT_STEP_S,
-            churn_round_s: 0.0,
         };
-        running.next_jump_s = running.draw_jump(0.0, &self.params, &mut self.prng);
+        running.next_jump_us = running.draw_jump(0, &self.params, &mut self.prng);
         running
     }
 
-    fn obey(&mut self, running: &mut Running, now_s: f64) {
+    fn obey(&mut self, running: &mut Running, elapsed_us: u64) {
         let commands = std::mem::take(&mut *self.handle.lock());
         for command in commands {
             match command {
                 Command::Push { bps, over_ms } => {
                     running.fair.push(bps, over_ms as f64 / 1e3);
-                    running.next_drift_s = now_s;
+                    running.next_drift_us = elapsed_us;
                 }
                 Command::Adopt(params) => {
                     self.params = *params;
-                    running.adopt(&self.params, now_s, &mut self.prng);
+                    running.adopt(&self.params, elapsed_us, &mut self.prng);
                 }
             }
         }
@@ -167,56 +168,54 @@ impl MarketFlow for SyntheticFlow {
             Some(running) => running,
             None => self.begin(now_us, market),
         };
-        let now_s = now_us.saturating_sub(running.start_us) as f64 / 1e6;
-        self.obey(&mut running, now_s);
-        running.act_until(now_s, market, &self.params, &mut self.prng);
+        let elapsed_us = now_us.saturating_sub(running.start_us);
+        self.obey(&mut running, elapsed_us);
+        running.act_until(elapsed_us, market, &self.params, &mut self.prng);
         self.running = Some(running);
     }
 
     fn next_due_us(&self) -> Option<u64> {
-        self.running.as_ref().map(|running| {
-            let due_us = (running.next_s() * 1e6).ceil().max(0.0);
-            running.start_us.saturating_add(due_us as u64)
-        })
+        let running = self.running.as_ref()?;
+        Some(running.start_us.saturating_add(running.next_us()))
     }
 }
 
 impl Running {
-    fn next_s(&self) -> f64 {
-        self.next_arrival_s
-            .min(self.next_jump_s)
-            .min(self.next_drift_s)
-            .min(self.churn_round_s)
+    fn next_us(&self) -> u64 {
+        self.next_arrival_us
+            .min(self.next_jump_us)
+            .min(self.next_drift_us)
+            .min(self.next_round_us)
     }
 
     fn act_until(
         &mut self,
-        now_s: f64,
+        elapsed_us: u64,
         market: &mut MarketSide<'_>,
         params: &FlowParams,
         prng: &mut Prng,
     ) {
-        while self.next_arrival_s <= now_s {
-            self.fair.advance(self.next_arrival_s, params, prng);
+        while self.next_arrival_us <= elapsed_us {
+            self.fair.advance(to_s(self.next_arrival_us), params, prng);
             self.on_arrival(market, params, prng);
-            self.next_arrival_s = self.arrivals.next_s(prng);
+            self.next_arrival_us = to_us(self.arrivals.next_s(prng));
         }
-        if self.next_jump_s <= now_s {
+        if self.next_jump_us <= elapsed_us {
             self.on_jump(market, params, prng);
-            self.next_jump_s = self.draw_jump(now_s, params, prng);
+            self.next_jump_us = self.draw_jump(elapsed_us, params, prng);
         }
-        if self.next_drift_s <= now_s {
-            self.fair.advance(now_s, params, prng);
+        if self.next_drift_us <= elapsed_us {
+            self.fair.advance(to_s(elapsed_us), params, prng);
             self.follow_quietly(market, params, prng);
-            let step_s = if self.fair.is_pushed() {
-                PUSH_STEP_S
+            let step_us = if self.fair.is_pushed() {
+                PUSH_STEP_US
             } else {
-                DRIFT_STEP_S
+                DRIFT_STEP_US
             };
-            self.next_drift_s = now_s + step_s;
+            self.next_drift_us = elapsed_us + step_us;
         }
-        if self.churn_round_s <= now_s {
-            self.on_churn(now_s, market, params, prng);
+        if self.next_round_us <= elapsed_us {
+            self.on_churn(elapsed_us, market, params, prng);
         }
     }
 
@@ -321,23 +320,25 @@ impl Running {
         self.follow_quietly(market, params, prng);
     }
 
-    fn draw_jump(&self, from_s: f64, params: &FlowParams, prng: &mut Prng) -> f64 {
+    fn draw_jump(&self, from_us: u64, params: &FlowParams, prng: &mut Prng) -> u64 {
         if params.jumps_per_hour > 0.0 {
-            from_s + exponential(prng, 3_600.0 / params.jumps_per_hour)
+            let wait_s = exponential(prng, 3_600.0 / params.jumps_per_hour);
+            from_us.saturating_add(to_us(wait_s)).saturating_add(1)
         } else {
-            f64::INFINITY
+            u64::MAX
         }
     }
 
     /// The book changes that fell due since the last round.
     fn on_churn(
         &mut self,
-        now_s: f64,
+        elapsed_us: u64,
         market: &mut MarketSide<'_>,
         params: &FlowParams,
         prng: &mut Prng,
     ) {
         let gap_s = 1.0 / params.churn_per_s.max(1e-3);
+        let now_s = to_s(elapsed_us);
         while self.next_churn_s <= now_s {
             let side = if chance(prng, 0.5) {
                 Side::Buy
@@ -351,17 +352,17 @@ impl Running {
             }
             self.next_churn_s += exponential(prng, gap_s);
         }
-        let round_s = params.round_us as f64 / 1e6;
-        self.churn_round_s = self.next_churn_s.max(now_s + round_s);
+        let next_round_us = elapsed_us.saturating_add(params.round_us.max(1));
+        self.next_round_us = to_us(self.next_churn_s).max(next_round_us);
     }
 
-    fn adopt(&mut self, params: &FlowParams, now_s: f64, prng: &mut Prng) {
+    fn adopt(&mut self, params: &FlowParams, elapsed_us: u64, prng: &mut Prng) {
         let (tick, step) = self.shape.grid();
         self.shape = Shape::new(params, tick, step, self.fair.ticks());
         self.arrivals.adopt(arrival_params(params));
-        self.next_jump_s = self.draw_jump(now_s, params, prng);
-        self.next_churn_s = now_s;
-        self.churn_round_s = now_s;
+        self.next_jump_us = self.draw_jump(elapsed_us, params, prng);
+        self.next_churn_s = to_s(elapsed_us);
+        self.next_round_us = elapsed_us;
     }
 }
 
@@ -379,6 +380,15 @@ impl Slices for FillSizes<'_> {
     }
 }
 
+/// Seconds as whole µs, rounded up, so that what is due at an instant is not before it.
+fn to_us(seconds: f64) -> u64 {
+    (seconds * 1e6).ceil() as u64
+}
+
+fn to_s(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
 fn arrival_params(params: &FlowParams) -> ArrivalParams {
     ArrivalParams {
         mean_per_s: params.takers_per_s * (1.0 + QUOTE_MOVES_PER_TAKER),
@@ -386,3 +396,6 @@ fn arrival_params(params: &FlowParams) -> ArrivalParams {
         decay_per_s: EXCITEMENT_DECAY_PER_S,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,9 @@ use crate::prng::Prng;
 use crate::quant_rules::QuantRuleConfig;
 use crate::timers::Timers;
 
-/// Events kept when nobody drains; at the bound all waiting market events are dropped and counted, user events stay.
-pub const OUTBOX_MAX: usize = 1 << 20;
+/// Events kept when nobody drains. At the bound all waiting market events are dropped; if user events alone fill more than half, the oldest
+/// half of the bound goes too. Both are counted.
+pub const OUTBOX_MAX: usize = 1 << 18;
 
 /// Money of one asset that is in no account. Together with the accounts it sums up to what was deposited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,12 +38,18 @@ pub(crate) struct Outbox {
 impl Outbox {
     fn push(&mut self, event: Event) {
         if self.events.len() >= OUTBOX_MAX {
-            let before = self.events.len();
-            self.events
-                .retain(|event| matches!(event.body, EventBody::User(_)));
-            self.dropped += u64::try_from(before - self.events.len()).unwrap_or(0);
+            self.make_room();
         }
         self.events.push(event);
+    }
+
+    fn make_room(&mut self) {
+        let before = self.events.len();
+        self.events
+            .retain(|event| matches!(event.body, EventBody::User(_)));
+        let surplus = self.events.len().saturating_sub(OUTBOX_MAX / 2);
+        self.events.drain(..surplus);
+        self.dropped += u64::try_from(before - self.events.len()).unwrap_or(0);
     }
 
     pub(crate) fn drain_into(&mut self, out: &mut Vec<Event>) {
@@ -228,4 +235,66 @@ pub(crate) struct Cause {
     pub kind: IncomeKind,
     pub symbol: Option<SymbolId>,
     pub trade_id: TradeId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::TradeEvent;
+
+    fn market(trade_id: u64) -> Event {
+        let trade = TradeEvent {
+            trade_id,
+            time_ms: 0,
+            price: 1,
+            qty: 1,
+            buyer_is_maker: true,
+        };
+        Event {
+            at_us: trade_id,
+            to: Recipient::Symbol(SymbolId(0)),
+            body: EventBody::Market(MarketEvent::Trade(trade)),
+        }
+    }
+
+    fn user(at_us: u64) -> Event {
+        let body = EventBody::User(Box::new(UserEvent::MultiAssetsChanged {
+            time_ms: 0,
+            on: true,
+        }));
+        Event {
+            at_us,
+            to: Recipient::Account(AccountId(0)),
+            body,
+        }
+    }
+
+    #[test]
+    fn a_full_outbox_gives_up_market_events_first_and_counts_them() {
+        let mut outbox = Outbox::default();
+        outbox.push(user(0));
+        for turn in 1..=OUTBOX_MAX as u64 {
+            outbox.push(market(turn));
+        }
+        let mut out = Vec::new();
+        outbox.drain_into(&mut out);
+        assert_eq!(
+            out.iter().map(|event| event.at_us).collect::<Vec<_>>(),
+            [0, OUTBOX_MAX as u64]
+        );
+        assert_eq!(outbox.dropped(), OUTBOX_MAX as u64 - 1);
+    }
+
+    #[test]
+    fn user_events_alone_are_bounded_too() {
+        let mut outbox = Outbox::default();
+        for turn in 0..OUTBOX_MAX as u64 + 1 {
+            outbox.push(user(turn));
+        }
+        let mut out = Vec::new();
+        outbox.drain_into(&mut out);
+        assert_eq!(out.len(), OUTBOX_MAX / 2 + 1);
+        assert_eq!(out.last().map(|event| event.at_us), Some(OUTBOX_MAX as u64));
+        assert_eq!(outbox.dropped(), OUTBOX_MAX as u64 / 2);
+    }
 }

@@ -2,8 +2,7 @@
 
 use crate::api::{
     AccountId, AccountUpdateReason, ClientId, ExpiryReason, ForceOrderEvent, IncomeKind,
-    MarginCallPosition, MarketEvent, OrderType, PriceMatch, Side, StpMode, StreamMask, TimeInForce,
-    UserEvent,
+    MarginCallPosition, OrderType, PriceMatch, Side, StpMode, TimeInForce, UserEvent,
 };
 use crate::decimal;
 use crate::filters;
@@ -69,7 +68,7 @@ fn margin_call_position(
 ) -> Option<MarginCallPosition> {
     let position = house.holding(account, market.id).position;
     let margin = symbol_margin(market, house, account);
-    (position.qty != 0).then(|| MarginCallPosition {
+    (position.qty != 0).then_some(MarginCallPosition {
         symbol: market.id,
         qty: position.qty,
         mark_price: market.mark.mark,
@@ -86,7 +85,6 @@ fn liquidate(
     account: AccountId,
     asset: usize,
 ) {
-    house.account_mut(account).liquidating = true;
     for market in markets.iter_mut().filter(|market| market.asset == asset) {
         let mut pit = Pit::new(now_us, market, house);
         pit.end_all(account, Ending::Expired(ExpiryReason::Liquidation));
@@ -120,7 +118,6 @@ fn liquidate(
             None,
         );
     }
-    house.account_mut(account).liquidating = false;
 }
 
 impl Pit<'_> {
@@ -191,16 +188,14 @@ impl Pit<'_> {
                 None,
             );
         }
-        if self.market.feed.wants(StreamMask::FORCE_ORDER) {
-            self.tell_symbol(MarketEvent::ForceOrder(ForceOrderEvent {
-                time_ms: ms(self.now_us),
-                side: order.side,
-                qty: order.orig_qty,
-                price: bound,
-                avg_price: order.avg_price(),
-                last_qty: order.executed,
-                cum_qty: order.executed,
-            }));
-        }
+        self.market.feed.liquidation(ForceOrderEvent {
+            time_ms: ms(self.now_us),
+            side: order.side,
+            qty: order.orig_qty,
+            price: bound,
+            avg_price: order.avg_price(),
+            last_qty: order.executed,
+            cum_qty: order.executed,
+        });
     }
 }

@@ -152,6 +152,7 @@ impl MarketSide<'_> {
     /// Sets the *background* quantity of a level to a recorded absolute value (0 removes it).
     /// An increase joins the tail; a decrease leaves according to `removal`. Where a recorded price crosses the other side, client orders there
     /// fill at their price up to the recorded quantity (which is reduced by it) and background levels there are dropped as overtaken.
+    /// A recorded level that is set again with the same quantity can fill again: the recording does not know that we took part of it.
     pub fn set_level(&mut self, side: Side, price: E8, qty: E8, removal: Removal) -> Taken {
         let mut taken = Taken::default();
         while taken.qty < qty && self.pit.market.book.would_cross(side, price) {

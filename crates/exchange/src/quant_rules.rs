@@ -198,3 +198,96 @@ fn trigger(kind: IndicatorKind, config: &QuantRuleConfig) -> E8 {
         IndicatorKind::Dr => config.dr_trigger,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{AccountId, ClientId, PriceMatch, Side, StpMode};
+
+    fn order(time_in_force: TimeInForce, qty: E8, status: OrderStatus, age_ms: u64) -> Order {
+        Order {
+            id: 1,
+            account: AccountId(0),
+            symbol: SymbolId(0),
+            client_id: ClientId::parse("x").expect("a legal id"),
+            side: Side::Buy,
+            order_type: OrderType::Limit,
+            time_in_force,
+            price: 100 * ONE,
+            orig_qty: qty,
+            executed: 0,
+            cum_quote: 0,
+            reduce_only: false,
+            stp: StpMode::None,
+            price_match: PriceMatch::None,
+            good_till_date_ms: 0,
+            status,
+            created_us: 0,
+            updated_us: age_ms * 1000,
+            modifies: 0,
+            modify_id: None,
+        }
+    }
+
+    fn value(state: &RuleState, kind: IndicatorKind) -> E8 {
+        let status = state.status(SymbolId(0), 0, &QuantRuleConfig::default());
+        status
+            .indicators
+            .iter()
+            .find(|row| row.kind == kind)
+            .expect("all kinds are shown")
+            .value
+    }
+
+    #[test]
+    fn each_ratio_counts_what_its_definition_says() {
+        let config = QuantRuleConfig::default();
+        let mut state = RuleState::default();
+        let lives = [
+            (TimeInForce::Gtx, ONE, OrderStatus::Canceled, 4_999, 100),
+            (TimeInForce::Gtc, ONE, OrderStatus::Canceled, 5_000, 100),
+            (TimeInForce::Gtd, ONE, OrderStatus::Filled, 10, 49),
+            (TimeInForce::Ioc, ONE, OrderStatus::Expired, 0, 100),
+        ];
+        for (time_in_force, qty, status, age_ms, notional) in lives {
+            let order = order(time_in_force, qty, status, age_ms);
+            state.on_placed(&order, notional * ONE, &config);
+            state.on_done(&order, &config);
+        }
+        state.on_fill(ONE);
+        assert_eq!(value(&state, IndicatorKind::Ufr), ONE * 3 / 4);
+        assert_eq!(
+            value(&state, IndicatorKind::Gcr),
+            ONE / 3,
+            "one of three was cancelled young"
+        );
+        assert_eq!(value(&state, IndicatorKind::Ifer), ONE);
+        assert_eq!(value(&state, IndicatorKind::Dr), ONE / 4);
+    }
+
+    #[test]
+    fn a_cycle_is_judged_only_past_its_threshold_and_the_lock_outlives_it() {
+        let config = QuantRuleConfig {
+            kind_orders_min: 2,
+            ..QuantRuleConfig::default()
+        };
+        let mut state = RuleState::default();
+        let young = order(TimeInForce::Gtx, ONE, OrderStatus::Canceled, 1);
+        state.on_placed(&young, 100 * ONE, &config);
+        state.on_done(&young, &config);
+        state.end_cycle(0, &config);
+        assert!(!state.is_locked(0), "one order is too few");
+        for _ in 0..2 {
+            state.on_placed(&young, 100 * ONE, &config);
+            state.on_done(&young, &config);
+        }
+        state.end_cycle(0, &config);
+        assert!(state.is_locked(config.lock_ms * 1000 - 1));
+        assert!(!state.is_locked(config.lock_ms * 1000));
+        assert_eq!(
+            value(&state, IndicatorKind::Gcr),
+            0,
+            "a new cycle counts anew"
+        );
+    }
+}

@@ -7,6 +7,9 @@
 //! because the recorded level shrinks only with the depth message that follows. That message then removes from the tail first
 //! what the trade explains, and the rest as [`ReplayOptions::removal`] says.
 //!
+//! *Taking from the recording.* A level from which a client order took stays smaller until the recording next changes it; nothing else
+//! of a client order outlives it.
+//!
 //! *Looping.* After the last record the book is set back to the first snapshot and the recording starts again. A client order
 //! in the way of a snapshot level is filled at its own price, up to the level's quantity, as by any other quote that arrives beyond it;
 //! the market jumped, and a resting order is what it jumps through.
@@ -363,9 +366,27 @@ pub fn grid_of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<(i64
     (tick > 0 && step > 0).then_some((tick, step))
 }
 
+/// The mid of the first snapshot, in 1e-8: what `SymbolConfig::initial_price` should be, so that price bands fit from the
+/// first instant. `None` without a two-sided snapshot.
+#[must_use]
+pub fn initial_price_of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<i64> {
+    let book = records.into_iter().find_map(|record| match &record.body {
+        RecordBody::Snapshot(book) => Some(book),
+        RecordBody::Depth(_)
+        | RecordBody::Trade(_)
+        | RecordBody::Ticker(_)
+        | RecordBody::Mark(_) => None,
+    })?;
+    let (bid, ask) = (book.bids.first()?, book.asks.first()?);
+    Some(bid.price_e8.midpoint(ask.price_e8))
+}
+
 fn gcd(mut a: i64, mut b: i64) -> i64 {
     while b != 0 {
         (a, b) = (b, a % b);
     }
     a.abs()
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use phoenix_exchange::replay::record::Record;
 
 mod decode;
 pub mod stats;
+pub mod tap;
 
 /// Longest line that is read; a longer one is an error, so that a damaged file cannot fill the memory.
 /// A snapshot of 1000 levels a side takes about 60 kB.

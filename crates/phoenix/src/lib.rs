@@ -1,4 +1,13 @@
-//! Phoenix: the market maker's shell, its tools, and everything that does I/O.
+//! Everything of Phoenix that touches the world: sockets, files, clocks, threads, processes.
 
+pub mod binance;
 pub mod capture;
+pub mod cli;
+pub mod config;
+pub mod journal;
+pub mod live;
+pub mod lock;
+pub mod logging;
+pub mod net;
+pub mod secrets;
 pub mod serve;

@@ -2,9 +2,9 @@
 
 use super::{ApiError, E8, SymbolId};
 
-/// Order id: increases per symbol, from 1.
+/// Order id: increases per symbol.
 pub type OrderId = u64;
-/// Trade id: increases per symbol, from 1; 0 where an event is no trade.
+/// Trade id: increases per symbol; 0 where an event is no trade.
 pub type TradeId = u64;
 
 /// Most orders in one batch placement.

@@ -22,7 +22,7 @@ impl Exchange {
         order: &NewOrder,
     ) -> Result<OrderView, ApiError> {
         self.advance(now_us);
-        let draft = self.judge(account, order.symbol)?.new_order(order)?;
+        let draft = self.judge(account, order.symbol).new_order(order)?;
         let id = self.pit(order.symbol).accept(draft);
         self.order(account, order.symbol, OrderRef::Id(id))
     }
@@ -38,7 +38,7 @@ impl Exchange {
         order: &NewOrder,
     ) -> Result<(), ApiError> {
         self.advance(now_us);
-        self.judge(account, order.symbol)?
+        self.judge(account, order.symbol)
             .new_order(order)
             .map(|_| ())
     }
@@ -72,7 +72,7 @@ impl Exchange {
         change: &ModifyOrder,
     ) -> Result<OrderView, ApiError> {
         self.advance(now_us);
-        let change_to = self.judge(account, change.symbol)?.modification(change)?;
+        let change_to = self.judge(account, change.symbol).modification(change)?;
         let id = self.pit(change.symbol).carry_out(change_to);
         self.order(account, change.symbol, OrderRef::Id(id))
     }
@@ -286,17 +286,14 @@ impl Exchange {
         }
     }
 
-    fn judge(&self, account: AccountId, symbol: SymbolId) -> Result<Judge<'_>, ApiError> {
-        if self.house.account(account).liquidating {
-            return Err(ApiError::user_in_liquidation());
-        }
-        Ok(Judge {
+    fn judge(&self, account: AccountId, symbol: SymbolId) -> Judge<'_> {
+        Judge {
             now_us: self.now_us,
             markets: &self.markets,
             market: self.market(symbol),
             house: &self.house,
             account,
-        })
+        }
     }
 }
 

@@ -19,7 +19,7 @@ struct Push {
 }
 
 /// Pushes that run at the same time at most; a further one is refused.
-pub(super) const PUSHES_MAX: usize = 16;
+pub(super) const PUSHES_MAX: usize = 64;
 
 /// The value around which the market quotes, in ticks.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use crate::prng::Prng;
 
 /// Executions of one taker order at most; the last takes the rest. (Measured: p99 35.)
 const FILLS_MAX: usize = 200;
-/// How far a large taker order walks beyond the price it moves to, as a share of the window (8 of 50 bps).
-const WALK_WINDOW_DIVISOR: i64 = 6;
+/// How far a large taker order walks beyond the price it moves to, as a share of the window (4 of 50 bps).
+const WALK_WINDOW_DIVISOR: i64 = 12;
 
 /// The prices that the background means to be best, and how far it has filled the book; in ticks.
 #[derive(Clone, Debug)]
@@ -40,11 +40,6 @@ impl Ladder {
             ask_edge: bid + spread_ticks - 1,
             scratch: Vec::new(),
         }
-    }
-
-    /// The lowest price that the background quotes, in ticks.
-    pub(super) fn lowest_ticks(&self) -> i64 {
-        self.bid_edge
     }
 
     /// Fills an empty book.
@@ -114,13 +109,14 @@ impl Ladder {
         let old_top = self.top(lead);
         self.bid = bid;
         self.ask = bid + shape.spread_ticks;
-        self.withdraw(market, trail);
-        self.take_clients(market, lead);
-        self.advance(market, lead, old_top, shape, prng);
+        // In this order the best prices change once a side: the new one stands before what is better leaves.
         match refill {
             Refill::AtOnce => self.restore_best(market, trail, shape, prng),
             Refill::Late => {}
         }
+        self.withdraw(market, trail);
+        self.take_clients(market, lead);
+        self.advance(market, lead, old_top, shape, prng);
         for side in [lead, trail] {
             self.trim_edge(market, side, shape);
             self.extend_edge(market, side, shape, prng);
@@ -135,7 +131,7 @@ impl Ladder {
             .levels(side)
             .take_while(|(price, _)| (price - top) * side.sign() > 0);
         self.scratch.extend(better);
-        for (price, _) in &self.scratch {
+        for (price, _) in self.scratch.iter().rev() {
             market.set_level(side, *price, 0, Removal::Proportional);
         }
     }
@@ -163,12 +159,12 @@ impl Ladder {
         prng: &mut Prng,
     ) {
         let moved = (self.top(side) - old_top).abs().min(shape.window_ticks);
-        for distance in (1..=moved).rev() {
+        let quantity = shape.best_quantity(prng);
+        self.set(market, side, 0, quantity);
+        for distance in 1..=moved {
             let quantity = shape.level_quantity(distance, prng);
             self.set(market, side, distance, quantity);
         }
-        let quantity = shape.best_quantity(prng);
-        self.set(market, side, 0, quantity);
         // After a jump over the whole window nothing of the old book is near enough to keep.
         if (self.edge(side) - self.top(side)).abs() < moved {
             *self.edge_mut(side) = self.top(side) - side.sign() * moved;
@@ -331,12 +327,10 @@ impl Ladder {
         let Some((last, _)) = self.scratch.last().copied() else {
             return;
         };
-        let (mut clients, mut background): (E8, E8) = (0, 0);
+        let mut background: E8 = 0;
         for level in &mut self.scratch {
-            let own = market.level_background(maker, level.0);
-            clients = clients.saturating_add(level.1 - own);
-            background = background.saturating_add(own);
-            level.1 = own;
+            level.1 = market.level_background(maker, level.0);
+            background = background.saturating_add(level.1);
         }
         if background > size {
             let share = size as f64 / background as f64;
@@ -344,17 +338,15 @@ impl Ladder {
                 let kept = shape.on_grid(*own as f64 * share).min(*own);
                 market.set_level(maker, *price, kept, Removal::Proportional);
             }
-            background = i64::MAX / 2;
         }
-        let all = background.saturating_add(clients);
-        let left = market
+        let all = market
             .levels(maker)
             .take_while(|(price, _)| (price - last) * taker.sign() <= 0)
             .fold(0, |sum: E8, (_, quantity)| sum.saturating_add(quantity));
-        execute(market, taker, all.min(left), last, slices);
+        execute(market, taker, all, last, slices);
     }
 
-    /// Whether the side's best price should be filled again after a taker order.
+    /// Fills best prices that a taker order emptied, except for a share that the next change at the best price fills.
     pub(super) fn heal(
         &mut self,
         market: &mut MarketSide<'_>,

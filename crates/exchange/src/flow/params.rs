@@ -108,7 +108,7 @@ impl FlowParams {
     #[must_use]
     pub fn new(regime: Regime) -> FlowParams {
         let normal = FlowParams {
-            sigma_bps: 1.0,
+            sigma_bps: 1.08,
             volatility_swing: 0.35,
             trend_bps_per_s: 0.0,
             trend_flip_s: 300.0,
@@ -119,7 +119,7 @@ impl FlowParams {
             takers_per_s: 10.0,
             liquidity: 1.0,
             density: 1.0,
-            churn_per_s: 1_450.0,
+            churn_per_s: 1_420.0,
             spread_bps: 0.0,
             late_refill_share: 0.4,
             depth_bps: 50.0,
@@ -236,7 +236,7 @@ pub(super) const BEST_STEP_QUOTE: f64 = 6_700.0;
 /// Deviation of the logarithm of a level's quantity: median 1.13, mean 5.7, p99 41.6 over 200 levels.
 pub(super) const LEVEL_SIGMA: f64 = 1.7;
 /// Share of the book changes at the two best prices: 150 ticker quantity changes a second against 1243 levels in depth.
-pub(super) const BEST_CHURN_SHARE: f64 = 0.12;
+pub(super) const BEST_CHURN_SHARE: f64 = 0.075;
 /// Median size of a taker order, quote units (0.2 ETH).
 pub(super) const TAKER_QUOTE_MEDIAN: f64 = 535.0;
 /// Deviation of its logarithm: p90 4.4, p99 39.

@@ -128,11 +128,10 @@ impl Shape {
     /// The quantity of a level at a distance from the best price of its side: 0 where the price is not in use.
     pub(super) fn level_quantity(&self, distance_ticks: i64, prng: &mut Prng) -> E8 {
         let distance = distance_ticks as f64;
-        let band = self
-            .bands
-            .iter()
-            .flatten()
-            .find(|band| distance <= band.to_ticks);
+        let mut bands = self.bands.iter().flatten();
+        let last = self.bands.iter().flatten().next_back();
+        // On a coarse grid the book reaches beyond the last band, which then goes on.
+        let band = bands.find(|band| distance <= band.to_ticks).or(last);
         match band {
             Some(band) if chance(prng, band.in_use) => self.quantity(band, prng),
             Some(_) | None => 0,

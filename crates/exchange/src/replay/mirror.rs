@@ -161,14 +161,17 @@ impl Mirror {
         };
         let maker = taker.opposite();
         let before = market.level_background(maker, price);
+        // A level that the depth stream shows too small would split the print in two; it must have held this much.
+        if before > 0 && before < quantity {
+            market.add_background(maker, price, quantity - before);
+        }
         market.trade_through(taker, price, quantity);
-        let after = market.level_background(maker, price);
-        if after < before {
-            market.add_background(maker, price, before - after);
+        if before > 0 {
+            market.set_level(maker, price, before, Removal::FromBack);
             if self.traded.len() >= TRADED_MAX {
                 self.traded.clear();
             }
-            *self.traded.entry((maker, price)).or_default() += before - after;
+            *self.traded.entry((maker, price)).or_default() += quantity.min(before);
         }
     }
 }

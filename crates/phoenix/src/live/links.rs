@@ -1,0 +1,320 @@
+//! Owns the life of one streaming connection: connect, back off, rotate before the exchange's 24 h end
+//! (make before break); knows nothing of what frames say.
+
+use crate::net::backoff::Backoff;
+use crate::net::ws::{Incoming, Socket};
+use crate::net::{Endpoint, NetError};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// A connection is replaced at this age; the exchange ends it at 24 h (protocol §1.4).
+pub const ROTATE_AFTER: Duration = Duration::from_secs(23 * 3600);
+/// Bound on TCP, TLS and WebSocket handshake together.
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Where a link connects to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Host.
+    pub endpoint: Endpoint,
+    /// Path and query below the endpoint's path.
+    pub path_and_query: String,
+}
+
+/// What a link reports.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// A text frame.
+    Text(Utf8Bytes),
+    /// Connected; what must be said first can be said now.
+    Up,
+    /// Lost or not reachable; the reason for the log. It reconnects by itself unless it was told to wait.
+    Down(String),
+}
+
+/// What a link does after it was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterLoss {
+    /// Connects to the same target again, after a back-off.
+    Reconnect,
+    /// Waits for a new target: the user stream needs a fresh listen key for each connection (F6).
+    Wait,
+}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Socket, NetError>>>>;
+
+enum State {
+    /// Nothing to do until a target is given.
+    Idle,
+    /// Waits until the timer fires.
+    Backing(Pin<Box<Sleep>>),
+    Connecting(Connecting),
+    Up {
+        socket: Socket,
+        rotate: Pin<Box<Sleep>>,
+    },
+}
+
+/// One streaming connection.
+pub struct LinkSlot {
+    after_loss: AfterLoss,
+    target: Option<Target>,
+    state: State,
+    /// The replacement, while it is being made; the old socket goes on delivering meanwhile.
+    spare: Option<Connecting>,
+    backoff: Backoff,
+    rotate_after: Duration,
+}
+
+impl LinkSlot {
+    /// Not connected, without a target.
+    #[must_use]
+    pub fn new(after_loss: AfterLoss, seed: u64) -> Self {
+        Self {
+            after_loss,
+            target: None,
+            state: State::Idle,
+            spare: None,
+            backoff: Backoff::new(seed),
+            rotate_after: ROTATE_AFTER,
+        }
+    }
+
+    /// The same with another rotation age, for tests and short-lived venues.
+    #[must_use]
+    pub const fn rotating_after(mut self, age: Duration) -> Self {
+        self.rotate_after = age;
+        self
+    }
+
+    /// Connects to `target`: at once when there is no connection, otherwise make-before-break.
+    pub fn retarget(&mut self, target: Target) {
+        match self.state {
+            State::Up { .. } => self.spare = Some(connecting(&target)),
+            State::Idle | State::Backing(_) | State::Connecting(_) => {
+                self.state = State::Connecting(connecting(&target));
+            }
+        }
+        self.target = Some(target);
+    }
+
+    /// Drops the connection, whatever its socket says, and starts over.
+    pub fn reconnect(&mut self) {
+        self.spare = None;
+        self.lose();
+    }
+
+    /// Whether a socket is connected.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        matches!(self.state, State::Up { .. })
+    }
+
+    /// The connected socket, to write to.
+    pub const fn socket(&mut self) -> Option<&mut Socket> {
+        match &mut self.state {
+            State::Up { socket, .. } => Some(socket),
+            State::Idle | State::Backing(_) | State::Connecting(_) => None,
+        }
+    }
+
+    /// Useful data arrived: the next loss starts with the shortest back-off again.
+    pub const fn on_data(&mut self) {
+        self.backoff.reset();
+    }
+
+    /// Says goodbye to the peer and stays down.
+    pub async fn close(&mut self) {
+        self.spare = None;
+        if let State::Up { socket, .. } = std::mem::replace(&mut self.state, State::Idle) {
+            socket.close().await;
+        }
+    }
+
+    fn lose(&mut self) {
+        let delay = self.backoff.next_delay();
+        self.state = match self.after_loss {
+            AfterLoss::Reconnect => State::Backing(Box::pin(sleep_until(Instant::now() + delay))),
+            AfterLoss::Wait => State::Idle,
+        };
+    }
+
+    fn up(&mut self, socket: Socket) {
+        let rotate = Box::pin(sleep_until(Instant::now() + self.rotate_after));
+        self.state = State::Up { socket, rotate };
+    }
+
+    /// Makes progress; pending when there is nothing to report.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
+        if let Poll::Ready(event) = self.poll_spare(cx) {
+            return Poll::Ready(event);
+        }
+        loop {
+            match &mut self.state {
+                State::Idle => return Poll::Pending,
+                State::Backing(timer) => {
+                    std::task::ready!(timer.as_mut().poll(cx));
+                    let Some(target) = &self.target else {
+                        self.state = State::Idle;
+                        return Poll::Pending;
+                    };
+                    self.state = State::Connecting(connecting(target));
+                }
+                State::Connecting(attempt) => match std::task::ready!(attempt.as_mut().poll(cx)) {
+                    Ok(socket) => {
+                        self.up(socket);
+                        return Poll::Ready(LinkEvent::Up);
+                    }
+                    Err(error) => {
+                        self.lose();
+                        return Poll::Ready(LinkEvent::Down(error.to_string()));
+                    }
+                },
+                State::Up { socket, rotate } => {
+                    if rotate.as_mut().poll(cx).is_ready() {
+                        rotate.as_mut().reset(Instant::now() + self.rotate_after);
+                        if self.after_loss == AfterLoss::Reconnect && self.spare.is_none() {
+                            self.spare = self.target.as_ref().map(connecting);
+                            cx.waker().wake_by_ref();
+                        }
+                    }
+                    match std::task::ready!(socket.poll_next(cx)) {
+                        Incoming::Text(text) => return Poll::Ready(LinkEvent::Text(text)),
+                        Incoming::Control => {}
+                        Incoming::Closed(why) => {
+                            self.lose();
+                            return Poll::Ready(LinkEvent::Down(why));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A finished replacement takes over. What the old socket still held is also on the new one or will
+    /// show as a gap in the book's chain, which resynchronises.
+    fn poll_spare(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
+        let Some(spare) = &mut self.spare else {
+            return Poll::Pending;
+        };
+        match std::task::ready!(spare.as_mut().poll(cx)) {
+            Ok(socket) => {
+                self.spare = None;
+                self.up(socket);
+                Poll::Ready(LinkEvent::Up)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "replacement connection failed; the old one stays, retried at the next rotation");
+                self.spare = None;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+fn connecting(target: &Target) -> Connecting {
+    let target = target.clone();
+    Box::pin(async move {
+        Socket::connect(&target.endpoint, &target.path_and_query, CONNECT_LIMIT).await
+    })
+}
+
+impl std::fmt::Debug for LinkSlot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LinkSlot")
+            .field("up", &self.is_up())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::SinkExt;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
+
+    async fn bound() -> (TcpListener, Target) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let port = listener.local_addr().expect("bound").port();
+        let endpoint = Endpoint::parse(&format!("ws://127.0.0.1:{port}")).expect("url");
+        (
+            listener,
+            Target {
+                endpoint,
+                path_and_query: "/public/stream".to_owned(),
+            },
+        )
+    }
+
+    async fn accept(listener: &TcpListener) -> WebSocketStream<tokio::net::TcpStream> {
+        let (tcp, _) = listener.accept().await.expect("accept");
+        accept_async(tcp).await.expect("handshake")
+    }
+
+    async fn event(slot: &mut LinkSlot) -> LinkEvent {
+        std::future::poll_fn(|cx| slot.poll(cx)).await
+    }
+
+    #[tokio::test]
+    async fn a_closed_connection_is_reported_and_made_again() {
+        let (listener, target) = bound().await;
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1);
+        slot.retarget(target);
+        let (first, mut peer) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(matches!(first, LinkEvent::Up));
+        peer.send(Message::text("a")).await.expect("send");
+        assert!(matches!(event(&mut slot).await, LinkEvent::Text(t) if t.as_str() == "a"));
+        drop(peer);
+        assert!(matches!(event(&mut slot).await, LinkEvent::Down(_)));
+        let (again, _peer) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(matches!(again, LinkEvent::Up));
+    }
+
+    #[tokio::test]
+    async fn a_replacement_takes_over_before_the_old_connection_is_dropped() {
+        let (listener, target) = bound().await;
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1);
+        slot.retarget(target.clone());
+        let (_up, mut old) = tokio::join!(event(&mut slot), accept(&listener));
+        slot.retarget(Target {
+            path_and_query: "/public/stream?streams=x".to_owned(),
+            ..target
+        });
+        old.send(Message::text("still here")).await.expect("send");
+        let (mut texts, mut ups) = (0, 0);
+        let watch = async {
+            while texts == 0 || ups == 0 {
+                match event(&mut slot).await {
+                    LinkEvent::Text(_) => texts += 1,
+                    LinkEvent::Up => ups += 1,
+                    LinkEvent::Down(why) => panic!("the link went down: {why}"),
+                }
+                if ups > 0 {
+                    break;
+                }
+            }
+        };
+        let ((), _new) = tokio::join!(watch, accept(&listener));
+        assert_eq!(ups, 1);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_needs_a_fresh_key_waits_for_it() {
+        let (listener, target) = bound().await;
+        let mut slot = LinkSlot::new(AfterLoss::Wait, 1);
+        slot.retarget(target.clone());
+        let (_up, peer) = tokio::join!(event(&mut slot), accept(&listener));
+        drop(peer);
+        assert!(matches!(event(&mut slot).await, LinkEvent::Down(_)));
+        let idle = tokio::time::timeout(Duration::from_millis(20), event(&mut slot)).await;
+        assert!(idle.is_err(), "it must wait for a new target");
+        slot.retarget(target);
+        let (again, _peer) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(matches!(again, LinkEvent::Up));
+    }
+}

@@ -1,0 +1,142 @@
+//! One instance for each account on this machine, by a lock that the kernel releases however the process ends; does not know what the instance does.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Longest note read from a lock file.
+const NOTE_BYTES_MAX: u64 = 256;
+
+/// Held while the process may trade. Dropping it, or the process's end of any kind, releases it.
+#[derive(Debug)]
+pub struct InstanceLock {
+    // Held for its lock only.
+    _file: File,
+    path: PathBuf,
+}
+
+/// Why the lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process holds it.
+    #[error(
+        "another phoenix ({holder}) already trades this account on this machine; \
+         stop it first (`kill PID`), or use another account. Lock file: {file}"
+    )]
+    Held {
+        /// `pid 123 since …` as that process wrote it, or `unknown pid`.
+        holder: String,
+        /// The lock file.
+        file: String,
+    },
+    /// The lock file could not be made or locked.
+    #[error("cannot lock {file}: {error}; `state_dir` must be a writable folder on a local disk")]
+    Io {
+        /// The lock file.
+        file: String,
+        /// The system's reason.
+        error: std::io::Error,
+    },
+}
+
+impl InstanceLock {
+    /// Takes the lock of the account with `fingerprint` (see [`crate::secrets::Credentials::fingerprint`]) in `state_dir`,
+    /// which is created when absent. `since` is only shown to whoever finds the lock held.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] when another process has it; the caller ends with its own exit code.
+    pub fn take(state_dir: &Path, fingerprint: &str, since: &str) -> Result<Self, LockError> {
+        let path = state_dir.join(format!("phoenix-{fingerprint}.lock"));
+        let name = path.display().to_string();
+        let io = |error| LockError::Io {
+            file: name.clone(),
+            error,
+        };
+        std::fs::create_dir_all(state_dir).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(LockError::Held {
+                    holder: holder(&mut file),
+                    file: name,
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+        // The note is written only under the lock, and never removed: the lock counts, not the file.
+        file.set_len(0).map_err(io)?;
+        file.seek(SeekFrom::Start(0)).map_err(io)?;
+        writeln!(file, "pid {} since {since}", std::process::id()).map_err(io)?;
+        file.flush().map_err(io)?;
+        Ok(Self { _file: file, path })
+    }
+
+    /// The lock file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn holder(file: &mut File) -> String {
+    let mut note = String::new();
+    let read = file.take(NOTE_BYTES_MAX).read_to_string(&mut note);
+    let line = note.lines().next().unwrap_or_default();
+    if read.is_err() || !line.starts_with("pid ") {
+        return "unknown pid".to_owned();
+    }
+    line.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_instance_is_told_who_holds_the_lock() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let state = folder.path().join("not/yet/there");
+        let first = InstanceLock::take(&state, "0011", "noon").expect("free");
+        let refusal = InstanceLock::take(&state, "0011", "later")
+            .expect_err("held")
+            .to_string();
+        let expected = format!("pid {} since noon", std::process::id());
+        assert!(refusal.contains(&expected), "{refusal}");
+        assert!(refusal.contains("stop it first"), "{refusal}");
+        let other = InstanceLock::take(&state, "0022", "noon").expect("another account");
+        assert_ne!(first.path(), other.path());
+    }
+
+    #[test]
+    fn the_lock_is_free_again_after_the_holder_is_gone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        drop(
+            InstanceLock::take(folder.path(), "0011", "the first time, a long note").expect("free"),
+        );
+        let again = InstanceLock::take(folder.path(), "0011", "noon").expect("free again");
+        let note = std::fs::read_to_string(again.path()).expect("the note");
+        assert_eq!(note, format!("pid {} since noon\n", std::process::id()));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_hold_the_lock_is_named() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").expect("a file");
+        let refusal = InstanceLock::take(&file, "0011", "noon")
+            .expect_err("not a folder")
+            .to_string();
+        assert!(
+            refusal.contains("cannot lock") && refusal.contains("state_dir"),
+            "{refusal}"
+        );
+    }
+}
