@@ -15,7 +15,7 @@ mod variate;
 
 use arrivals::{ArrivalParams, Arrivals};
 use fair::FairValue;
-use ladder::{Ladder, Refill, Slices};
+use ladder::{Ladder, Refill, Slices, Sweep};
 use params::{
     BEST_CHURN_SHARE, BIAS, BIAS_FLIP, BRANCHING, EXCITEMENT_DECAY_PER_S, FILL_QUOTE_MEDIAN,
     FILL_SIGMA, QUOTE_BIAS, QUOTE_MOVES_PER_TAKER, SWEEP_QUOTE_HALF, SWEEP_SHARE_MIN,
@@ -270,9 +270,13 @@ impl Running {
             prng,
         };
         match to_bid {
-            Some(bid) => {
-                self.ladder
-                    .sweep(market, taker, bid, size, &self.shape, &mut slices);
+            Some(to_bid) => {
+                let sweep = Sweep {
+                    taker,
+                    to_bid,
+                    size,
+                };
+                self.ladder.sweep(market, sweep, &self.shape, &mut slices);
                 self.follow_quietly(market, params, prng);
             }
             None => self.ladder.hit(market, taker, size, self.step, &mut slices),

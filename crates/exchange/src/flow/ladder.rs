@@ -296,17 +296,20 @@ impl Ladder {
         execute(market, taker, size.min(most), price, slices);
     }
 
-    /// A taker order that clears every price up to `to_bid` (the coming best bid). What the background holds there beyond `size` is
+    /// A taker order that clears every price on its way. What the background holds there beyond its size is
     /// withdrawn first; a larger order walks on, within bounds.
     pub(super) fn sweep(
         &mut self,
         market: &mut MarketSide<'_>,
-        taker: Side,
-        to_bid: i64,
-        size: E8,
+        sweep: Sweep,
         shape: &Shape,
         slices: &mut dyn Slices,
     ) {
+        let Sweep {
+            taker,
+            to_bid,
+            size,
+        } = sweep;
         let maker = taker.opposite();
         let to = match taker {
             Side::Buy => to_bid,
@@ -361,6 +364,17 @@ impl Ladder {
             }
         }
     }
+}
+
+/// A taker order that moves the price.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sweep {
+    /// Its side.
+    pub taker: Side,
+    /// The best bid after it, in ticks.
+    pub to_bid: i64,
+    /// Its size.
+    pub size: E8,
 }
 
 /// When the retreating best price is filled.
