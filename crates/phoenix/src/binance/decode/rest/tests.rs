@@ -45,9 +45,21 @@ const ORDER: &str = r#"{"orderId":22542179,"symbol":"ETHUSDC","status":"PARTIALL
 #[test]
 fn an_order_is_read_with_its_owner() {
     let report = order(&contracts(), &account(), ORDER.as_bytes()).expect("an order");
-    assert_eq!(report.owner, Owner::Ours(OrderId { session: 7, seq: 42 }));
-    assert_eq!((report.price, report.size, report.filled), (Ticks(250_050), Lots(100), Lots(40)));
-    assert_eq!((report.side, report.status), (Side::Sell, ExchangeStatus::PartiallyFilled));
+    assert_eq!(
+        report.owner,
+        Owner::Ours(OrderId {
+            session: 7,
+            seq: 42
+        })
+    );
+    assert_eq!(
+        (report.price, report.size, report.filled),
+        (Ticks(250_050), Lots(100), Lots(40))
+    );
+    assert_eq!(
+        (report.side, report.status),
+        (Side::Sell, ExchangeStatus::PartiallyFilled)
+    );
     assert!(report.reduce_only);
     assert_eq!(report.exchange_id, 22_542_179);
     assert_eq!(report.time, Wall::from_millis(1_566_818_724_722));
@@ -59,10 +71,22 @@ fn orders_of_other_symbols_are_an_error_alone_and_left_out_of_lists() {
     let alone = order(&contracts(), &account(), foreign.as_bytes());
     assert_eq!(alone, Err(BodyError::Symbol));
     let mut out = Vec::new();
-    let list = format!("[{ORDER},{foreign},{}]", ORDER.replace("px-a1-7-42", "web_1"));
+    let list = format!(
+        "[{ORDER},{foreign},{}]",
+        ORDER.replace("px-a1-7-42", "web_1")
+    );
     open_orders(&contracts(), &account(), list.as_bytes(), &mut out).expect("a list");
     let owners: Vec<Owner> = out.iter().map(|report| report.owner).collect();
-    assert_eq!(owners, [Owner::Ours(OrderId { session: 7, seq: 42 }), Owner::Foreign]);
+    assert_eq!(
+        owners,
+        [
+            Owner::Ours(OrderId {
+                session: 7,
+                seq: 42
+            }),
+            Owner::Foreign
+        ]
+    );
     open_orders(&contracts(), &account(), b"[]", &mut out).expect("a list");
     assert!(out.is_empty());
 }
@@ -78,12 +102,32 @@ fn every_element_of_a_batch_has_its_own_outcome() {
         r#"[{{"code":-5022,"msg":"Post Only order will be rejected."}},{ORDER},{{"code":-1007,"msg":"Timeout"}},{{"odd":1}}]"#
     );
     let mut out = Vec::new();
-    batch(&contracts(), &account(), context, body.as_bytes(), 5, &mut out).expect("a list");
+    batch(
+        &contracts(),
+        &account(),
+        context,
+        body.as_bytes(),
+        5,
+        &mut out,
+    )
+    .expect("a list");
     assert_eq!(out.len(), 5);
     assert!(matches!(out[0], Outcome::Refused(r) if r.why == Why::WouldTake && r.code == -5022));
     assert!(matches!(out[1], Outcome::Accepted(report) if report.exchange_id == 22_542_179));
-    assert_eq!(&out[2..], [Outcome::Unknown; 3], "time-out, unreadable and missing");
-    batch(&contracts(), &account(), context, body.as_bytes(), 1, &mut out).expect("a list");
+    assert_eq!(
+        &out[2..],
+        [Outcome::Unknown; 3],
+        "time-out, unreadable and missing"
+    );
+    batch(
+        &contracts(),
+        &account(),
+        context,
+        body.as_bytes(),
+        1,
+        &mut out,
+    )
+    .expect("a list");
     assert_eq!(out.len(), 1, "never more than was asked");
     let html = batch(&contracts(), &account(), context, b"<html>", 1, &mut out);
     assert!(matches!(html, Err(BodyError::Html(_))));
@@ -103,8 +147,14 @@ fn trades_are_sorted_and_of_one_symbol() {
     let ids: Vec<i64> = out.iter().map(|t| t.fill.trade_id).collect();
     assert_eq!(ids, [8, 9]);
     let fill = out[0].fill;
-    assert_eq!((fill.price, fill.size, fill.maker), (Ticks(250_001), Lots(2), false));
-    assert_eq!((fill.fee, fill.realized), (Quote(-7_819_010), Quote(-91_539_999)));
+    assert_eq!(
+        (fill.price, fill.size, fill.maker),
+        (Ticks(250_001), Lots(2), false)
+    );
+    assert_eq!(
+        (fill.fee, fill.realized),
+        (Quote(-7_819_010), Quote(-91_539_999))
+    );
     let body = format!("[{}]", trade(1, "XRPUSDC"));
     let other = trades(&eth(), &account(), body.as_bytes(), &mut out);
     assert_eq!(other, Err(BodyError::Symbol));
@@ -142,8 +192,15 @@ fn contracts_come_from_filters_not_from_precisions() {
     let listed = &info.listed[0];
     assert_eq!(listed.instrument, ethusdc());
     assert_eq!(listed.status, ContractStatus::Trading);
-    assert_eq!((listed.margin_asset.as_str(), listed.perpetual), ("USDC", true));
-    let limits: Vec<_> = info.limits.iter().map(|l| (l.kind, l.window.as_millis(), l.max)).collect();
+    assert_eq!(
+        (listed.margin_asset.as_str(), listed.perpetual),
+        ("USDC", true)
+    );
+    let limits: Vec<_> = info
+        .limits
+        .iter()
+        .map(|l| (l.kind, l.window.as_millis(), l.max))
+        .collect();
     assert_eq!(
         limits,
         [
@@ -162,7 +219,10 @@ fn a_contract_that_cannot_be_traded_says_why_and_spoils_no_other() {
         let info = exchange_info(body.as_bytes(), |name| name == "ETHUSDC").expect("readable");
         info.unusable.into_iter().map(|(_, why)| why).next()
     };
-    assert_eq!(eth("PRICE_FILTER", "X"), Some(Unusable::Missing("PRICE_FILTER")));
+    assert_eq!(
+        eth("PRICE_FILTER", "X"),
+        Some(Unusable::Missing("PRICE_FILTER"))
+    );
     assert_eq!(
         eth(r#""tickSize":"0.01""#, r#""tickSize":"0.000000001""#),
         Some(Unusable::Filter("tickSize", Malformed::OffGrid))
@@ -176,7 +236,10 @@ fn a_contract_that_cannot_be_traded_says_why_and_spoils_no_other() {
         None,
         "a maximum below one tick rounds to zero, which is no bound"
     );
-    assert_eq!(eth(r#""limit":200"#, r#""limit":-1"#), Some(Unusable::Missing("limit")));
+    assert_eq!(
+        eth(r#""limit":200"#, r#""limit":-1"#),
+        Some(Unusable::Missing("limit"))
+    );
     let info = exchange_info(INFO.as_bytes(), |_| true).expect("readable");
     assert_eq!(info.unusable, [("BROKEN".to_owned(), Unusable::Shape)]);
     assert_eq!(info.listed.len(), 1);
@@ -192,7 +255,10 @@ fn bounds_off_the_grid_only_shrink_the_range() {
         .replace(r#""maxPrice":"100000""#, r#""maxPrice":"99999.999""#);
     let info = exchange_info(body.as_bytes(), |name| name == "ETHUSDC").expect("readable");
     let instrument = &info.listed[0].instrument;
-    assert_eq!((instrument.price_min, instrument.price_max), (Ticks(2), Ticks(9_999_999)));
+    assert_eq!(
+        (instrument.price_min, instrument.price_max),
+        (Ticks(2), Ticks(9_999_999))
+    );
 }
 
 #[test]
@@ -214,20 +280,45 @@ fn snapshots_reuse_their_memory_and_refuse_what_is_off_the_grid() {
 }
 
 #[test]
+fn leftovers_of_a_finer_tick_deep_in_the_book_do_not_condemn_it() {
+    let mut levels = Levels::default();
+    let front: Vec<String> = (0..20)
+        .map(|n| format!("[\"2500.{:02}\",\"1\"]", 90 - n))
+        .collect();
+    let bids = |extra: &str| {
+        let front = front.join(",");
+        format!(r#"{{"lastUpdateId":1,"T":1,"bids":[{front},{extra},["1.50","2"]],"asks":[]}}"#)
+    };
+    let book = snapshot(&eth(), bids("[\"2.50579\",\"7\"]").as_bytes(), &mut levels);
+    assert_eq!(book.map(|b| b.bids.len()), Ok(21));
+    let first = bids("[\"3\",\"7\"]").replace("2500.90", "2500.905");
+    let book = snapshot(&eth(), first.as_bytes(), &mut levels);
+    assert_eq!(book, Err(BodyError::Field("bids", Malformed::OffGrid)));
+}
+
+#[test]
 fn best_price_mark_and_time_are_read() {
     let body = br#"{"symbol":"ETHUSDC","bidPrice":"2500.00","bidQty":"4","askPrice":"2500.01","askQty":"0.5","time":1589437530011,"lastUpdateId":9}"#;
     let ticker = book_ticker(&eth(), body).expect("a ticker");
-    assert_eq!((ticker.update_id, ticker.bid.price, ticker.ask.size), (0, Ticks(250_000), Lots(500)));
+    assert_eq!(
+        (ticker.update_id, ticker.bid.price, ticker.ask.size),
+        (0, Ticks(250_000), Lots(500))
+    );
     let body = br#"{"symbol":"ETHUSDC","markPrice":"2500.63104562","indexPrice":"2499.80495970","estimatedSettlePrice":"1","lastFundingRate":"-0.00038246","nextFundingTime":1597392000000,"interestRate":"0.00010000","time":1597370495002}"#;
     let mark = premium_index(&eth(), body).expect("a mark");
-    assert_eq!((mark.mark, mark.funding_rate), (Price8(250_063_104_562), Ratio(-38_246)));
+    assert_eq!(
+        (mark.mark, mark.funding_rate),
+        (Price8(250_063_104_562), Ratio(-38_246))
+    );
     assert_eq!(time(br#"{"serverTime":7}"#), Ok(Wall::from_millis(7)));
 }
 
 #[test]
 fn symbols_without_a_row_are_flat() {
     let row = |symbol: &str, side: &str, size: &str| {
-        format!(r#"{{"symbol":"{symbol}","positionSide":"{side}","positionAmt":"{size}","entryPrice":"2500.5"}}"#)
+        format!(
+            r#"{{"symbol":"{symbol}","positionSide":"{side}","positionAmt":"{size}","entryPrice":"2500.5"}}"#
+        )
     };
     let mut out = Vec::new();
     let eth_at = |size, entry| PositionReport {
@@ -235,7 +326,11 @@ fn symbols_without_a_row_are_flat() {
         size: Lots(size),
         entry: Price8(entry),
     };
-    let body = format!("[{},{}]", row("ETHUSDC", "BOTH", "-0.100"), row("XRPUSDC", "BOTH", "5"));
+    let body = format!(
+        "[{},{}]",
+        row("ETHUSDC", "BOTH", "-0.100"),
+        row("XRPUSDC", "BOTH", "5")
+    );
     positions(&contracts(), body.as_bytes(), &mut out).expect("positions");
     assert_eq!(out, [eth_at(-100, 250_050_000_000)]);
     positions(&contracts(), b"[]", &mut out).expect("positions");
@@ -249,7 +344,10 @@ fn symbols_without_a_row_are_flat() {
 fn balance_and_margin_are_those_of_the_margin_asset() {
     let body = br#"[{"asset":"USDT","balance":"1"},{"asset":"USDC","balance":"5000.12345678","crossWalletBalance":"1"}]"#;
     let report = balance(&account(), body).expect("a balance");
-    assert_eq!((report.wallet, report.change), (Quote(500_012_345_678), Quote(0)));
+    assert_eq!(
+        (report.wallet, report.change),
+        (Quote(500_012_345_678), Quote(0))
+    );
     let none = balance(&account(), br#"[{"asset":"USDT","balance":"1"}]"#);
     assert_eq!(none, Err(BodyError::NoMarginAsset));
     let asset = |name: &str, wallet: &str| {
@@ -263,22 +361,37 @@ fn balance_and_margin_are_those_of_the_margin_asset() {
         asset("USDC", "7")
     );
     let figures = margin(&account(), body.as_bytes()).expect("figures");
-    assert_eq!((figures.wallet, figures.unrealized), (Quote(700_000_000), Quote(-150_000_000)));
+    assert_eq!(
+        (figures.wallet, figures.unrealized),
+        (Quote(700_000_000), Quote(-150_000_000))
+    );
     assert_eq!(figures.available, Quote(400_000_000));
 }
 
 #[test]
 fn settings_of_the_account_and_its_symbols() {
     assert_eq!(hedge_mode(br#"{"dualSidePosition":true}"#), Ok(true));
-    assert_eq!(multi_assets_mode(br#"{"multiAssetsMargin":false}"#), Ok(false));
-    assert_eq!(hedge_mode(b"{}"), Err(BodyError::Field("dualSidePosition", Malformed::Shape)));
+    assert_eq!(
+        multi_assets_mode(br#"{"multiAssetsMargin":false}"#),
+        Ok(false)
+    );
+    assert_eq!(
+        hedge_mode(b"{}"),
+        Err(BodyError::Field("dualSidePosition", Malformed::Shape))
+    );
     let body = br#"{"feeTier":3,"canTrade":true,"canDeposit":true,"dualSidePosition":false,"updateTime":0,"multiAssetsMargin":false,"tradeGroupId":-1}"#;
     let settings = account_config(body).expect("settings");
-    assert_eq!((settings.hedge_mode, settings.can_trade, settings.fee_tier), (false, true, 3));
+    assert_eq!(
+        (settings.hedge_mode, settings.can_trade, settings.fee_tier),
+        (false, true, 3)
+    );
     let body = br#"[{"symbol":"ETHUSDC","marginType":"CROSSED","isAutoAddMargin":"false","leverage":21,"maxNotionalValue":"1000000"},{"symbol":"X","marginType":"?","leverage":1,"maxNotionalValue":"1"}]"#;
     let ours = symbol_config(&contracts(), body).expect("settings");
     assert_eq!(ours.len(), 1);
-    assert_eq!((ours[0].symbol, ours[0].margin_type, ours[0].leverage), (ETH, MarginType::Cross, 21));
+    assert_eq!(
+        (ours[0].symbol, ours[0].margin_type, ours[0].leverage),
+        (ETH, MarginType::Cross, 21)
+    );
     let body = br#"{"symbol":"ETHUSDC","makerCommissionRate":"-0.00004","takerCommissionRate":"0.0004","rpiCommissionRate":"0"}"#;
     let expected = Commission {
         maker: Ratio(-4_000),
@@ -293,11 +406,18 @@ fn indicators_and_limits_of_the_account() {
         "ACCOUNT":[{"indicator":"TMV","value":10,"triggerValue":1,"plannedRecoverTime":5,"isLocked":false}],"XRPUSDC":[]},"updateTime":1}"#;
     let list = trading_status(&contracts(), body).expect("indicators");
     assert_eq!(list.len(), 2);
-    assert_eq!((list[0].scope, list[0].value), (IndicatorScope::Account, Ratio(1_000_000_000)));
+    assert_eq!(
+        (list[0].scope, list[0].value),
+        (IndicatorScope::Account, Ratio(1_000_000_000))
+    );
     assert_eq!(list[1].scope, IndicatorScope::Symbol(ETH));
-    assert_eq!((list[1].value, list[1].trigger), (Ratio(5_000_000), Ratio(99_500_000)));
+    assert_eq!(
+        (list[1].value, list[1].trigger),
+        (Ratio(5_000_000), Ratio(99_500_000))
+    );
     assert!(list[1].locked);
-    let body = br#"[{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":10000}]"#;
+    let body =
+        br#"[{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":10000}]"#;
     assert_eq!(order_limits(body).expect("limits")[0].max, 10_000);
 }
 
@@ -307,7 +427,10 @@ fn income_rows_keep_their_asset_and_kind() {
         {"symbol":"ETHUSDC","incomeType":"FUNDING_FEE","income":"-0.01","asset":"USDC","info":"","time":2,"tranId":5,"tradeId":2059192},
         {"symbol":"ETHUSDC","incomeType":"BRAND_NEW","income":"1","asset":"BNB","info":"","time":2,"tranId":5}]"#;
     let rows = income(&contracts(), body).expect("rows");
-    let kinds: Vec<_> = rows.iter().map(|row| (row.symbol, row.kind, row.amount_e8)).collect();
+    let kinds: Vec<_> = rows
+        .iter()
+        .map(|row| (row.symbol, row.kind, row.amount_e8))
+        .collect();
     assert_eq!(
         kinds,
         [
@@ -316,12 +439,17 @@ fn income_rows_keep_their_asset_and_kind() {
             (Some(ETH), IncomeKind::Other, 100_000_000)
         ]
     );
-    assert_eq!((rows[0].transaction_id, rows[1].trade_id), (9_689_322_392, 2_059_192));
+    assert_eq!(
+        (rows[0].transaction_id, rows[1].trade_id),
+        (9_689_322_392, 2_059_192)
+    );
 }
 
 #[test]
 fn listen_keys_are_secret_even_in_errors() {
-    let key = listen_key(br#"{"listenKey":"pqia91"}"#).expect("a key").expect("named");
+    let key = listen_key(br#"{"listenKey":"pqia91"}"#)
+        .expect("a key")
+        .expect("named");
     assert_eq!(key.expose_secret(), "pqia91");
     assert!(listen_key(b"{}").expect("fine").is_none());
     let broken = listen_key(br#"{"listenKey":"pqia91"#).expect_err("cut off");
@@ -332,7 +460,11 @@ fn listen_keys_are_secret_even_in_errors() {
 #[test]
 fn no_damage_to_a_body_makes_a_decoder_panic() {
     let (contracts, account) = (contracts(), account());
-    let bodies = [ORDER, INFO, r#"[{"symbol":"ETHUSDC","positionSide":"BOTH","positionAmt":"1","entryPrice":"1"}]"#];
+    let bodies = [
+        ORDER,
+        INFO,
+        r#"[{"symbol":"ETHUSDC","positionSide":"BOTH","positionAmt":"1","entryPrice":"1"}]"#,
+    ];
     for body in bodies {
         for cut in 0..body.len() {
             let Some(part) = body.as_bytes().get(..cut) else {
@@ -351,7 +483,6 @@ fn no_damage_to_a_body_makes_a_decoder_panic() {
         }
     }
 }
-
 
 #[test]
 fn bodies_that_are_no_json_say_what_they_begin_with() {
