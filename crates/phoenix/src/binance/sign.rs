@@ -2,12 +2,12 @@
 //!
 //! Secrets never appear in `Debug` output, errors or logs.
 
+use crate::secrets::{Credentials, KeyKind, SigningKey};
 use arrayvec::ArrayVec;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use aws_lc_rs::{hmac, rand, rsa, signature};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use crate::secrets::{Credentials, KeyKind, SigningKey};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
@@ -221,10 +221,7 @@ fn pem_der(pem: &str) -> Option<Zeroizing<Vec<u8>>> {
     let (body, _) = rest.split_once("-----END PRIVATE KEY-----")?;
     let joined: Vec<u8> = body.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     let joined = Zeroizing::new(joined);
-    STANDARD
-        .decode(joined.as_slice())
-        .ok()
-        .map(Zeroizing::new)
+    STANDARD.decode(joined.as_slice()).ok().map(Zeroizing::new)
 }
 
 #[cfg(test)]
