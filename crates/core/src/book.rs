@@ -3,6 +3,7 @@
 
 pub mod ladder;
 pub mod sync;
+pub mod witness;
 
 pub use ladder::{BadLevel, LEVELS_MAX, PRICE_MAX};
 

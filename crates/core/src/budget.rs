@@ -1,1 +1,117 @@
-//! (being built)
+//! Owns how much may be asked of the exchange now: cancels, orders, request weight, and the ratios it punishes;
+//! knows nothing of why something is asked.
+//!
+//! Every limit here counts over a window that slides with the time given, or pauses until an instant: each
+//! frees itself by time alone, so none can stop quoting for good.
+
+pub mod backoff;
+pub mod order_rate;
+pub mod ratios;
+pub mod refusals;
+pub mod weight;
+pub mod window;
+
+use crate::units::{Mono, Span};
+use window::Window;
+
+/// The share of an exchange limit, in percent, that a use may fill.
+const fn percent_of(limit: u32, percent: u32) -> i64 {
+    limit as i64 * percent as i64 / 100
+}
+
+/// Cancels of one symbol in the last minute against `max_cancel_per_min`. Safety cancels need no leave of
+/// it but are counted, and discretionary ones wait for them too.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CancelBudget {
+    per_minute_max: u32,
+    sent: Window<61>,
+}
+
+impl CancelBudget {
+    /// An unused budget.
+    #[must_use]
+    pub const fn new(per_minute_max: u32) -> Self {
+        Self {
+            per_minute_max,
+            sent: Window::new(Span::from_secs(1)),
+        }
+    }
+
+    /// Takes over a changed maximum.
+    pub const fn on_config(&mut self, per_minute_max: u32) {
+        self.per_minute_max = per_minute_max;
+    }
+
+    /// Counts a cancel that is about to be sent, of whatever urgency.
+    pub fn on_cancel(&mut self, now: Mono) {
+        self.sent.add(1, now);
+    }
+
+    /// Cancels sent in the last minute.
+    #[must_use]
+    pub fn used(&self, now: Mono) -> u32 {
+        u32::try_from(self.sent.total(now)).unwrap_or(u32::MAX)
+    }
+
+    /// Cancels that may still be sent now.
+    #[must_use]
+    pub fn left(&self, now: Mono) -> u32 {
+        self.per_minute_max.saturating_sub(self.used(now))
+    }
+
+    /// When a cancel may next be sent: `now` while some are left, `None` when the maximum is zero.
+    #[must_use]
+    pub fn next_free(&self, now: Mono) -> Option<Mono> {
+        self.sent.next_below(i64::from(self.per_minute_max), now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Mono {
+        Mono(0).after(Span::from_millis(ms))
+    }
+
+    #[test]
+    fn the_budget_counts_every_cancel_and_frees_itself_after_a_minute() {
+        let mut budget = CancelBudget::new(50);
+        for _ in 0..50 {
+            budget.on_cancel(at(500));
+        }
+        assert_eq!((budget.used(at(500)), budget.left(at(500))), (50, 0));
+        assert_eq!(budget.left(at(60_499)), 0, "a minute has not passed");
+        let free = budget.next_free(at(500)).expect("the maximum is not zero");
+        assert!(free <= at(62_000));
+        assert_eq!((budget.used(free), budget.left(free)), (0, 50));
+    }
+
+    #[test]
+    fn safety_cancels_beyond_the_maximum_delay_the_others_by_a_minute_at_most() {
+        let mut budget = CancelBudget::new(50);
+        for _ in 0..100_000 {
+            budget.on_cancel(at(0));
+        }
+        assert_eq!(budget.left(at(1)), 0);
+        assert_eq!(budget.left(at(62_000)), 50);
+    }
+
+    #[test]
+    fn no_interval_of_a_minute_ever_holds_more_than_the_maximum() {
+        let mut budget = CancelBudget::new(50);
+        let mut sent = alloc::vec::Vec::new();
+        for ms in (0..300_000).step_by(130) {
+            if budget.left(at(ms)) > 0 {
+                budget.on_cancel(at(ms));
+                sent.push(ms);
+            }
+        }
+        let worst = sent
+            .iter()
+            .map(|t| sent.iter().filter(|s| *t - 60_000 < **s && *s <= t).count())
+            .max();
+        assert!(worst <= Some(50));
+        assert!(sent.len() > 200, "{} in five minutes", sent.len());
+    }
+}

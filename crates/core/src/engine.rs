@@ -1,3 +1,426 @@
-//! Owns the routing of events to desks.
+//! Owns the one entry point of all trading decisions: routes each event to the desks it concerns and lets
+//! them act; knows nothing of clocks, sockets or files.
 
+pub mod desk;
+pub mod record;
+pub mod shared;
 pub mod timers;
+pub mod view;
+
+use crate::action::{Action, Actions};
+use crate::digest::Digest;
+use crate::event::{
+    Account, AccountReason, AccountUpdate, Config, Event, Link, LinkState, Market, Operator,
+    OrderUpdate, Outcome, Reply, Stream,
+};
+use crate::instrument::SymbolId;
+use crate::notice::{HaltReason, Notice, What};
+use crate::units::{Mono, Now, Quote};
+use alloc::vec::Vec;
+use desk::Desk;
+use shared::Shared;
+use timers::Timer;
+use view::View;
+
+/// Most symbols of one engine; a further one is not added and reported as halted.
+pub const SYMBOLS_MAX: usize = 64;
+
+/// The trading state machine. Same events at the same instants give the same actions, on every machine.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    shared: Shared,
+    desks: Vec<Option<Desk>>,
+    /// The desk being stepped: after a panic the driver discards it ([`Engine::on_desk_panicked`]).
+    stepping: Option<SymbolId>,
+    is_stopped: bool,
+    view: View,
+}
+
+impl Engine {
+    /// An engine without symbols; `session` must be durable before the first order (spec §6).
+    #[must_use]
+    pub fn new(session: u32, total_notional_max: Quote) -> Self {
+        Self {
+            shared: Shared::new(session, total_notional_max),
+            desks: Vec::new(),
+            stepping: None,
+            is_stopped: false,
+            view: View::default(),
+        }
+    }
+
+    /// Feeds one event at one instant; appends what should happen.
+    pub fn step(&mut self, now: Now, event: &Event<'_>, actions: &mut Actions) {
+        match event {
+            Event::Wakeup => self.on_wakeup(now, actions),
+            Event::Market(symbol, market) => self.on_market(now, *symbol, market, actions),
+            Event::Account(account) => self.on_account(now, account, actions),
+            Event::Reply(reply) => self.on_reply(now, reply, actions),
+            Event::Link(link, state) => self.on_link(now, *link, *state, actions),
+            Event::Operator(operator) => self.on_operator(now, *operator, actions),
+            Event::Config(config) => self.on_config(now, config, actions),
+        }
+        self.finish_stop(actions);
+    }
+
+    /// The next instant at which `step` must be called with `Event::Wakeup`, and why.
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<(Mono, Timer)> {
+        self.desks
+            .iter()
+            .flatten()
+            .filter_map(Desk::next_due)
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// The snapshot made by the last [`Engine::refresh_view`].
+    #[must_use]
+    pub const fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Brings the view up to date; separate from `step`, which must not pay for it on each event.
+    pub fn refresh_view(&mut self, now: Now) {
+        self.view
+            .refresh(now, &self.shared, self.desks.iter().flatten());
+    }
+
+    /// Hash of everything later behaviour depends on.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut digest = Digest::default();
+        for desk in self.desks.iter().flatten() {
+            digest.word(desk.digest().cast_signed());
+        }
+        digest.finish()
+    }
+
+    /// The desk that was being stepped when a panic unwound through `step`; `None` when the panic was
+    /// elsewhere, which ends the process.
+    #[must_use]
+    pub const fn stepping(&self) -> Option<SymbolId> {
+        self.stepping
+    }
+
+    // ------------------------------------------------------------------ routing
+
+    /// Runs `what` on one desk, then lets it act.
+    fn with_desk(
+        &mut self,
+        now: Now,
+        symbol: SymbolId,
+        actions: &mut Actions,
+        what: impl FnOnce(&mut Desk, &mut Shared, &mut Actions),
+    ) {
+        let Some(Some(desk)) = self.desks.get_mut(usize::from(symbol.0)) else {
+            return;
+        };
+        self.stepping = Some(symbol);
+        desk.on_step_begins(now.mono);
+        what(desk, &mut self.shared, actions);
+        desk.act(now, &mut self.shared, actions);
+        self.stepping = None;
+    }
+
+    /// The same on every desk, in the order of their ids.
+    fn with_desks(
+        &mut self,
+        now: Now,
+        actions: &mut Actions,
+        mut what: impl FnMut(&mut Desk, &mut Shared, &mut Actions),
+    ) {
+        for index in 0..self.desks.len() {
+            let Ok(id) = u16::try_from(index) else { return };
+            self.with_desk(now, SymbolId(id), actions, &mut what);
+        }
+    }
+
+    fn on_wakeup(&mut self, now: Now, actions: &mut Actions) {
+        for index in 0..self.desks.len() {
+            let due = self.desks.get(index).and_then(|d| d.as_ref()?.next_due());
+            if due.is_some_and(|(at, _)| at <= now.mono)
+                && let Ok(id) = u16::try_from(index)
+            {
+                self.with_desk(now, SymbolId(id), actions, |_, _, _| {});
+            }
+        }
+    }
+
+    fn on_market(
+        &mut self,
+        now: Now,
+        symbol: SymbolId,
+        market: &Market<'_>,
+        actions: &mut Actions,
+    ) {
+        self.with_desk(now, symbol, actions, |desk, _, actions| {
+            desk.on_market(now, market, actions)
+        });
+    }
+
+    fn on_account(&mut self, now: Now, account: &Account<'_>, actions: &mut Actions) {
+        match account {
+            Account::Order(update) => self.on_order_update(now, update, actions),
+            Account::Lite(lite) => self.with_desk(now, lite.symbol, actions, |desk, _, actions| {
+                desk.on_lite_fill(now, lite, actions);
+            }),
+            Account::Update(update) => self.on_account_update(now, update, actions),
+            Account::ListenKeyExpired => {
+                actions.push(Action::RenewListenKey);
+                self.on_link(now, Link::User, LinkState::Down, actions);
+            }
+            Account::MarginCall | Account::Malformed(_) => {
+                if let Account::Malformed(why) = account {
+                    actions.say(Notice {
+                        symbol: None,
+                        what: What::BadFrame(Stream::User, *why),
+                    });
+                }
+                self.with_desks(now, actions, |desk, shared, actions| {
+                    desk.doubt();
+                    desk.ask_for_truth(now.mono, shared, actions);
+                });
+            }
+        }
+    }
+
+    fn on_order_update(&mut self, now: Now, update: &OrderUpdate, actions: &mut Actions) {
+        self.with_desk(
+            now,
+            update.report.symbol,
+            actions,
+            |desk, shared, actions| {
+                desk.on_order_update(now, update, shared, actions);
+            },
+        );
+    }
+
+    /// Balance and funding from the stream. Positions come with fills and are checked by REST, so that a
+    /// position event that overtakes its fill is not taken for a difference.
+    fn on_account_update(&mut self, now: Now, update: &AccountUpdate<'_>, actions: &mut Actions) {
+        let Some(balance) = update.balance else {
+            return;
+        };
+        self.shared.wallet = Some(balance.wallet);
+        if update.reason == AccountReason::Funding
+            && let Some(symbol) = update.symbol.or_else(|| self.only_symbol())
+        {
+            self.with_desk(now, symbol, actions, |desk, _, _| {
+                // A repetition changes nothing; an amount beyond the books is caught by reconciliation.
+                let _booked = desk.position.on_funding(balance.change, update.time);
+            });
+        }
+    }
+
+    fn only_symbol(&self) -> Option<SymbolId> {
+        let mut ids = self.desks.iter().flatten().map(|d| d.symbol);
+        ids.next().filter(|_| ids.next().is_none())
+    }
+
+    fn on_reply(&mut self, now: Now, reply: &Reply<'_>, actions: &mut Actions) {
+        match reply {
+            Reply::Place(symbol, id, _)
+            | Reply::Amend(symbol, id, _)
+            | Reply::Cancel(symbol, id, _)
+            | Reply::Query(symbol, id, _) => {
+                self.with_desk(now, *symbol, actions, |desk, shared, actions| {
+                    desk.on_order_reply(now, *id, reply, shared, actions);
+                })
+            }
+            Reply::CancelAll(symbol, outcome) => {
+                self.with_desk(now, *symbol, actions, |desk, shared, actions| {
+                    desk.on_cancel_all_reply(now, outcome, shared, actions);
+                })
+            }
+            Reply::OpenOrders {
+                symbol,
+                requested_at,
+                outcome: Outcome::Accepted(orders),
+            } => {
+                self.with_desk(now, *symbol, actions, |desk, shared, actions| {
+                    desk.on_open_orders(now, *requested_at, orders, shared, actions);
+                });
+            }
+            Reply::Account {
+                requested_at,
+                outcome: Outcome::Accepted(update),
+            } => {
+                self.on_account_truth(now, *requested_at, update, actions);
+            }
+            Reply::Trades {
+                symbol,
+                outcome: Outcome::Accepted(trades),
+                ..
+            } => {
+                self.with_desk(now, *symbol, actions, |desk, _, actions| {
+                    desk.on_trades(now, trades, actions)
+                });
+            }
+            Reply::Probe {
+                symbol,
+                requested_at,
+                outcome: Outcome::Accepted(seen),
+            } => {
+                self.with_desk(now, *symbol, actions, |desk, _, actions| {
+                    desk.on_probe(*requested_at, seen, actions);
+                });
+            }
+            Reply::DeadMan {
+                symbol,
+                requested_at,
+                outcome,
+            } => {
+                self.with_desk(now, *symbol, actions, |desk, _, actions| {
+                    desk.on_dead_man_reply(now, *requested_at, outcome, actions);
+                });
+            }
+            Reply::Weight(used) => self.shared.weight.on_reported(*used, now.mono),
+            // Truth that could not be read is asked for again by the desk that misses it.
+            Reply::OpenOrders { .. }
+            | Reply::Account { .. }
+            | Reply::Trades { .. }
+            | Reply::Probe { .. } => {}
+        }
+    }
+
+    fn on_account_truth(
+        &mut self,
+        now: Now,
+        requested_at: Mono,
+        update: &AccountUpdate<'_>,
+        actions: &mut Actions,
+    ) {
+        if let Some(balance) = update.balance {
+            self.shared.wallet = Some(balance.wallet);
+        }
+        self.with_desks(now, actions, |desk, shared, actions| {
+            desk.on_account_position(now, requested_at, update, shared, actions);
+        });
+    }
+
+    fn on_link(&mut self, now: Now, link: Link, state: LinkState, actions: &mut Actions) {
+        if self.shared.on_link(link, state) {
+            let what = match state {
+                LinkState::Up => What::LinkUp(link),
+                LinkState::Down => What::LinkDown(link),
+            };
+            actions.say(Notice { symbol: None, what });
+        }
+        let is_up = state == LinkState::Up;
+        let streams: &[Stream] = match link {
+            Link::Public => &[Stream::Depth, Stream::BookTicker],
+            Link::Market => &[Stream::Trade, Stream::Mark],
+            Link::User | Link::Orders => &[],
+        };
+        self.with_desks(now, actions, |desk, shared, actions| {
+            desk.on_streams(streams, is_up, now.mono, actions);
+            match link {
+                Link::User if is_up => {
+                    desk.doubt();
+                    desk.ask_for_truth(now.mono, shared, actions);
+                }
+                Link::User => desk.doubt(),
+                Link::Orders | Link::Public | Link::Market => {}
+            }
+        });
+    }
+
+    fn on_operator(&mut self, now: Now, operator: Operator, actions: &mut Actions) {
+        let halt = match operator {
+            Operator::Pause => Some(HaltReason::Paused),
+            Operator::Kill => Some(HaltReason::Killed),
+            Operator::Stop => {
+                self.shared.stopping = true;
+                Some(HaltReason::Stopping)
+            }
+            Operator::Resume | Operator::CancelAll => None,
+        };
+        if let Some(reason) = halt {
+            self.shared.halt = Some(reason);
+            actions.say(Notice {
+                symbol: None,
+                what: What::Halted(reason, None),
+            });
+        }
+        if operator == Operator::Resume && !self.shared.stopping {
+            self.shared.halt = None;
+            actions.say(Notice {
+                symbol: None,
+                what: What::Resumed,
+            });
+        }
+        self.with_desks(now, actions, |desk, _, actions| match operator {
+            Operator::Resume => desk.on_resume(),
+            Operator::CancelAll => desk.pull(now, actions),
+            Operator::Stop | Operator::Pause | Operator::Kill => {}
+        });
+    }
+
+    fn on_config(&mut self, now: Now, config: &Config<'_>, actions: &mut Actions) {
+        match config {
+            Config::Add(symbol, instrument, params, resume) => {
+                let index = usize::from(symbol.0);
+                if index >= SYMBOLS_MAX {
+                    let what = What::Halted(HaltReason::Symbol, None);
+                    actions.say(Notice {
+                        symbol: Some(*symbol),
+                        what,
+                    });
+                    return;
+                }
+                if self.desks.len() <= index {
+                    self.desks.resize_with(index + 1, || None);
+                }
+                if let Some(place) = self.desks.get_mut(index) {
+                    *place = Some(Desk::new(*symbol, instrument, params, resume, now.mono));
+                }
+                let is_user_up = self.shared.is_up(Link::User);
+                self.with_desk(now, *symbol, actions, |desk, shared, actions| {
+                    if is_user_up {
+                        desk.ask_for_truth(now.mono, shared, actions);
+                    }
+                });
+            }
+            Config::Change(symbol, params) => {
+                self.with_desk(now, *symbol, actions, |desk, _, actions| {
+                    desk.on_params(params, actions);
+                })
+            }
+            Config::Remove(symbol) => {
+                self.with_desk(now, *symbol, actions, |desk, _, _| desk.is_removed = true);
+            }
+        }
+    }
+
+    /// Discards a desk whose logic panicked: nothing of its state is used again. Its orders are cancelled
+    /// by symbol; the driver adds the symbol anew after a pause, and it boots from the exchange's truth.
+    pub fn on_desk_panicked(&mut self, actions: &mut Actions) {
+        let Some(symbol) = self.stepping.take() else {
+            return;
+        };
+        if let Some(place) = self.desks.get_mut(usize::from(symbol.0)) {
+            *place = None;
+        }
+        actions.say(Notice {
+            symbol: Some(symbol),
+            what: What::DeskPanicked,
+        });
+        actions.push(Action::CancelAll(symbol));
+    }
+
+    fn finish_stop(&mut self, actions: &mut Actions) {
+        if self.shared.stopping
+            && !self.is_stopped
+            && self.desks.iter().flatten().all(Desk::is_stopped)
+        {
+            self.is_stopped = true;
+            actions.push(Action::Stopped);
+        }
+    }
+
+    /// A desk, for tests and reports.
+    #[must_use]
+    pub fn desk(&self, symbol: SymbolId) -> Option<&Desk> {
+        self.desks.get(usize::from(symbol.0))?.as_ref()
+    }
+}

@@ -203,7 +203,7 @@ pub enum Execution {
 }
 
 /// Order status at the exchange (`X`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ExchangeStatus {
     /// Resting, nothing filled.
     New,
@@ -541,10 +541,27 @@ pub enum Operator {
 /// A validated configuration change.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Config<'a> {
-    /// Adds a symbol at this id; it boots from the exchange's truth.
-    Add(SymbolId, &'a Instrument, &'a SymbolParams),
+    /// Adds a symbol at this id, with the books its journal ended with; it boots from the exchange's truth.
+    Add(SymbolId, &'a Instrument, &'a SymbolParams, Resume),
     /// Replaces the parameters of a symbol.
     Change(SymbolId, &'a SymbolParams),
     /// Pulls the symbol's quotes and forgets it once nothing is open.
     Remove(SymbolId),
+}
+
+/// Books of a symbol as the journal ended with them; all zero for a symbol never traded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Resume {
+    /// Signed position.
+    pub size: Lots,
+    /// Value paid for it, signed like the size.
+    pub cost: Quote,
+    /// Realised profit before fees and funding.
+    pub realized: Quote,
+    /// Commission; a cost is negative.
+    pub fees: Quote,
+    /// Funding received (positive) and paid (negative).
+    pub funding: Quote,
+    /// Highest trade id in the books; the back-fill asks for what follows.
+    pub trade_id: Option<i64>,
 }

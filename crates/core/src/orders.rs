@@ -5,6 +5,7 @@ pub mod diff;
 pub mod reconcile;
 pub mod state;
 
+use crate::digest::Digest;
 use crate::event::{LiteFill, OrderReport, OrderUpdate, Outcome, Reply, TradeReport};
 use crate::instrument::SymbolId;
 use crate::order::{Amendment, NewOrder, OrderId, Owner};
@@ -12,6 +13,8 @@ use crate::params::LAYERS_MAX;
 use crate::units::{Lots, Mono, PerSide, Side, Span};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::Hash;
+use core::ops::{AddAssign, SubAssign};
 use state::{End, Input, Order, OrderState};
 
 /// Most orders tracked at a time: two full ladders, the two orders the overflow limit allows beside them, and
@@ -26,12 +29,57 @@ pub const QUERIES_MAX: usize = 5;
 /// Pause before a query that found [`QUERIES_MAX`] others on their way.
 pub const QUERY_WAIT: Span = Span::from_millis(100);
 
+/// How long after a confirmed cancel-all the event of each order is waited for before it is asked for.
+pub const CANCEL_ALL_GRACE: Span = Span::from_millis(500);
+
 /// Shortest request time-out, so that a deadline always lies ahead.
 const TIMEOUT_MIN: Span = Span::from_millis(1);
 
 /// The tracker holds [`ORDERS_MAX`] orders: nothing may be placed; cancel everything and reconcile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
+
+/// What could still reach the position from one side's orders: open, in flight, being cancelled or amended (at the
+/// larger size) or in doubt, and fills reported whose trades have not been delivered. Never negative.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Exposure {
+    /// Of orders that can open a position.
+    pub plain: Lots,
+    /// Of reduce-only orders.
+    pub reduce_only: Lots,
+}
+
+impl Exposure {
+    /// Both together.
+    #[inline]
+    #[must_use]
+    pub const fn total(self) -> Lots {
+        self.plain.saturating_add(self.reduce_only)
+    }
+
+    fn of(order: &Order) -> Self {
+        let mut exposure = Self::default();
+        match order.execute.is_reduce_only() {
+            true => exposure.reduce_only = order.exposure(),
+            false => exposure.plain = order.exposure(),
+        }
+        exposure
+    }
+}
+
+impl AddAssign for Exposure {
+    fn add_assign(&mut self, other: Self) {
+        self.plain += other.plain;
+        self.reduce_only += other.reduce_only;
+    }
+}
+
+impl SubAssign for Exposure {
+    fn sub_assign(&mut self, other: Self) {
+        self.plain -= other.plain;
+        self.reduce_only -= other.reduce_only;
+    }
+}
 
 /// Gives out client order ids. One per engine, not per symbol: ids are unique in the account, and a desk that
 /// is rebuilt after a panic must not begin again.
@@ -98,9 +146,9 @@ pub struct OrderTracker {
     /// Open orders, best price first (by the price wanted), then by id.
     open: PerSide<Vec<Order>>,
     ended: VecDeque<Order>,
-    exposure: PerSide<Lots>,
+    exposure: PerSide<Exposure>,
     /// Exposure of forgotten tombstones, and when the last was forgotten.
-    forgotten: PerSide<Lots>,
+    forgotten: PerSide<Exposure>,
     forgotten_at: Mono,
 }
 
@@ -135,22 +183,37 @@ impl OrderTracker {
 
     // ------------------------------------------------------------------ what is asked
 
-    /// What each side could still add to the position: everything open, in flight, being cancelled or amended
-    /// (at the larger size) or in doubt, and fills reported whose trades have not been delivered. Never negative.
+    /// What each side could still add to the position, reduce-only or not.
     #[inline]
     #[must_use]
     pub const fn exposure(&self) -> PerSide<Lots> {
+        PerSide {
+            buy: self.exposure.buy.total(),
+            sell: self.exposure.sell.total(),
+        }
+    }
+
+    /// The same, told apart by whether the order is reduce-only.
+    #[inline]
+    #[must_use]
+    pub const fn exposure_by_kind(&self) -> PerSide<Exposure> {
         self.exposure
     }
 
     /// The same from first principles, for verification.
     #[must_use]
-    pub fn exposure_recomputed(&self) -> PerSide<Lots> {
+    pub fn exposure_recomputed(&self) -> PerSide<Exposure> {
         let mut sum = self.forgotten;
         for order in self.iter().chain(&self.ended) {
-            *sum.of_mut(order.side) += order.exposure();
+            *sum.of_mut(order.side) += Exposure::of(order);
         }
         sum
+    }
+
+    /// Adds the state to a digest.
+    pub fn digest(&self, digest: &mut Digest) {
+        self.iter().chain(&self.ended).for_each(|o| o.hash(digest));
+        (self.exposure.buy, self.exposure.sell, self.forgotten_at).hash(digest);
     }
 
     /// Number of orders not yet done, in whatever state.
@@ -223,12 +286,8 @@ impl OrderTracker {
     /// back-filled, or the position synchronised, when that is long ago.
     #[must_use]
     pub fn oldest_unbooked(&self) -> Option<Mono> {
-        let forgotten = self
-            .forgotten
-            .buy
-            .max(self.forgotten.sell)
-            .is_positive()
-            .then_some(self.forgotten_at);
+        let is_any = self.forgotten != PerSide::default();
+        let forgotten = is_any.then_some(self.forgotten_at);
         self.iter()
             .chain(&self.ended)
             .filter_map(Order::unbooked_since)
@@ -298,10 +357,14 @@ impl OrderTracker {
     }
 
     /// Takes in the answer to cancelling all: each order being cancelled learns it as the answer to its own
-    /// cancel, except that success is confirmed by the events, or asked for after the usual time-out.
+    /// cancel, except that success is confirmed by the events, or asked for after [`CANCEL_ALL_GRACE`].
     pub fn on_cancel_all_reply(&mut self, outcome: &Outcome<()>, now: Mono) {
         let each: Outcome<OrderReport> = match outcome {
-            Outcome::Accepted(()) => return,
+            Outcome::Accepted(()) => {
+                self.iter_mut()
+                    .for_each(|o| o.on_cancel_confirmed_for_all(now, CANCEL_ALL_GRACE));
+                return;
+            }
             Outcome::Refused(refusal) => Outcome::Refused(*refusal),
             Outcome::Unknown => Outcome::Unknown,
         };
@@ -413,7 +476,9 @@ impl OrderTracker {
         let before = *self.at(spot)?;
         let mut order = before;
         let booked = how(&mut order);
-        *self.exposure.of_mut(order.side) += order.exposure() - before.exposure();
+        let exposure = self.exposure.of_mut(order.side);
+        *exposure += Exposure::of(&order);
+        *exposure -= Exposure::of(&before);
         self.store(spot, &before, order, now);
         self.verify();
         Some(Change {
@@ -484,7 +549,7 @@ impl OrderTracker {
             return Err(Full);
         }
         debug_assert!(self.order(order.id).is_none(), "an id is sent once");
-        *self.exposure.of_mut(order.side) += order.exposure();
+        *self.exposure.of_mut(order.side) += Exposure::of(&order);
         self.place_sorted(order);
         self.verify();
         Ok(())
@@ -508,7 +573,7 @@ impl OrderTracker {
 
     fn forget(&mut self, order: &Order, now: Mono) {
         if order.exposure().is_positive() {
-            *self.forgotten.of_mut(order.side) += order.exposure();
+            *self.forgotten.of_mut(order.side) += Exposure::of(order);
             self.forgotten_at = now;
         }
     }

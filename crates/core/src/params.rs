@@ -1,7 +1,6 @@
 //! Owns the parameters of one symbol in the engine's units; knows nothing of files or their key names.
 //!
-//! Values are checked by whoever builds them (the configuration); [`SymbolParams::checked`] repeats the
-//! checks that the engine's safety rests on. Ratios that only shape quotes are `f64`; those that bound
+//! Values are checked by whoever builds them (the configuration). Ratios that only shape quotes are `f64`; those that bound
 //! risk are [`Ratio`].
 
 use crate::units::{Lots, Price8, Quote, Ratio, Span, Ticks};

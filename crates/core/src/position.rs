@@ -14,7 +14,7 @@ mod seen;
 pub use seen::SEEN_MAX;
 
 use crate::digest::Digest;
-use crate::event::{Fill, LiteFill, PositionReport};
+use crate::event::{Fill, LiteFill, PositionReport, Resume};
 use crate::instrument::Instrument;
 use crate::units::{E8, Lots, Price8, Quote, Side, Ticks, Wall};
 use seen::{SeenTrades, Sight, Standing};
@@ -64,6 +64,23 @@ pub struct Position {
 }
 
 impl Position {
+    /// Goes on with the books of an earlier session; trades up to its last are in them.
+    #[must_use]
+    pub fn resumed(resume: &Resume) -> Self {
+        let mut position = Self {
+            size: resume.size,
+            cost: resume.cost,
+            realised: resume.realized,
+            fees: resume.fees,
+            funding: resume.funding,
+            ..Self::default()
+        };
+        if let Some(id) = resume.trade_id {
+            position.start_after(id);
+        }
+        position
+    }
+
     /// Signed size, long is positive.
     #[inline]
     #[must_use]

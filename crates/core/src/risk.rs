@@ -19,6 +19,8 @@ pub mod limits;
 
 use crate::instrument::Instrument;
 use crate::notice::HaltReason;
+pub use crate::orders::Exposure;
+
 use crate::order::{Amendment, Execute, NewOrder};
 use crate::params::RiskParams;
 use crate::strategy::Mode;
@@ -38,17 +40,6 @@ impl<T: Copy> Approved<T> {
     pub const fn inner(&self) -> &T {
         &self.inner
     }
-}
-
-/// Lots that could still fill on one side: resting, in flight, cancel sent but unconfirmed, unknown, and
-/// filled but not yet in the position. A tracker that does not tell the two kinds apart reports all of
-/// them as plain, which only approves less.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Exposure {
-    /// Of orders that can open a position.
-    pub plain: Lots,
-    /// Of reduce-only orders.
-    pub reduce_only: Lots,
 }
 
 /// Whether the market data that an order rests on is young enough (promise `fresh`).
@@ -137,6 +128,18 @@ pub struct RiskContext<'a> {
 }
 
 impl RiskContext<'_> {
+    /// What a new order could do to the position, given what else could fill on its side.
+    #[must_use]
+    pub fn effect(&self, order: &NewOrder) -> Effect {
+        if order.execute.is_reduce_only() {
+            return Effect::Reduces;
+        }
+        let exposure = self.exposure.of(order.side);
+        let plain = exposure.plain.saturating_add(order.size);
+        let held = limits::toward(order.side, self.position);
+        limits::effect(held, plain, exposure.reduce_only)
+    }
+
     /// Largest |position| that what rests could lead to, on either side; at least today's.
     #[must_use]
     pub fn position_worst(&self) -> Lots {

@@ -28,7 +28,7 @@ pub use mode::{Mode, next_mode, position_ratio};
 ///
 /// Calls come in event order; equal calls give equal answers on every machine.
 pub trait Strategy {
-    /// A public trade; each id once.
+    /// A public trade as it came; after a reconnect some may come twice.
     fn on_trade(&mut self, now: Now, trade: &Trade);
 
     /// A fill of ours, maker or taker; `size` > 0.

@@ -164,6 +164,7 @@ pub struct GlobalConfig {
     pub private_key_file: Option<PathBuf>,
     pub credentials_file: Option<PathBuf>,
     pub state_dir: PathBuf,
+    pub journal_keep_days: u32,
     pub total_notional_max: Decimal,
     pub quote_interval: Duration,
     pub halt: Duration,
@@ -336,6 +337,13 @@ impl Config {
     /// The configuration of `symbol`.
     pub fn symbol(&self, symbol: &str) -> Option<&SymbolConfig> {
         self.symbols.iter().find(|entry| entry.symbol == symbol)
+    }
+
+    /// Every key with its value in force, in alphabetical order; `None` is unset. For the journal and the dashboard.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        self.settings
+            .iter()
+            .map(|(key, setting)| (key.as_str(), setting.value.as_deref()))
     }
 
     /// A finding about `key` (full path) of this configuration, placed on its line when the file gives it.

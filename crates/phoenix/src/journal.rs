@@ -19,6 +19,9 @@ pub use query::{Reader, RestartState};
 pub use record::Record;
 pub use writer::{Backlog, Recorder, Writer};
 
+/// The journal's name in `state_dir`.
+pub const FILE_NAME: &str = "journal.db";
+
 /// Schema versions in order; a released one is never changed.
 const MIGRATIONS: &[(&str, &str)] = &[("first schema", include_str!("journal/schema.sql"))];
 

@@ -1,6 +1,8 @@
 //! Everything of Phoenix that touches the world: sockets, files, clocks, threads, processes.
 
 pub mod binance;
+pub mod capture;
+pub mod cli;
 pub mod config;
 pub mod journal;
 pub mod live;
@@ -8,3 +10,4 @@ pub mod lock;
 pub mod logging;
 pub mod net;
 pub mod secrets;
+pub mod serve;

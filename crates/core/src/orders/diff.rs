@@ -124,7 +124,8 @@ impl Plan {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Wanted<'a> {
     /// Slots of each side, from the touch outward; at most [`LAYERS_MAX`] a side, further ones are ignored, and
-    /// so are slots that take instead of rest.
+    /// so are slots that take instead of rest. An order that can open a position may stay in a slot that asks
+    /// for a reduce-only one, and the other way round: how it executes was approved when it was placed.
     pub slots: PerSide<&'a [Slot]>,
     /// Best bid of the market.
     pub bid: Ticks,
@@ -157,6 +158,8 @@ pub struct Differ {
     plan: Plan,
     matching: Matching,
     prices: Vec<Ticks>,
+    /// Slots of the side at hand.
+    slots: Vec<Slot>,
     seats: Vec<Seat>,
     /// Which slots have, or wait for, an order.
     taken: Vec<bool>,
@@ -180,12 +183,19 @@ impl Differ {
             plan: Plan::with_capacity(),
             matching: Matching::with_capacity(ORDERS_MAX, layers),
             prices: Vec::with_capacity(ORDERS_MAX),
+            slots: Vec::with_capacity(layers),
             seats: Vec::with_capacity(layers),
             taken: Vec::with_capacity(layers),
             moves: Vec::with_capacity(ORDERS_MAX),
             empty: Vec::with_capacity(2 * layers),
             requoted_at: None,
         }
+    }
+
+    /// The last plan.
+    #[must_use]
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Plans to cancel everything that can still fill, as a matter of safety. Orders already being cancelled, or whose
@@ -237,32 +247,39 @@ impl Differ {
 
     fn match_side(&mut self, tracker: &OrderTracker, side: Side, pass: &Pass<'_>) {
         let orders = tracker.side(side);
-        let slots = || {
-            let resting = |s: &&Slot| s.execute != Execute::TakeReduce;
-            let all = pass.wanted.slots.of(side).iter();
-            all.filter(resting).take(usize::from(LAYERS_MAX))
-        };
+        if pass.all_stand(orders, pass.wanted.slots.of(side)) {
+            *self.plan.kept.of_mut(side) = orders.len();
+            return;
+        }
         let matchable = |o: &&Order| is_candidate(o) && !pass.is_forbidden(o);
         self.prices.clear();
         self.prices
             .extend(orders.iter().filter(matchable).map(Order::price_wanted));
+        let resting = |s: &&Slot| s.execute != Execute::TakeReduce;
+        let wanted = pass.wanted.slots.of(side).iter().filter(resting);
+        self.slots.clear();
+        self.slots.extend(wanted.take(usize::from(LAYERS_MAX)));
         self.seats.clear();
-        self.seats.extend(slots().map(|slot| Seat {
+        self.seats.extend(self.slots.iter().map(|slot| Seat {
             price: slot.price,
             tolerance: pass.tolerance(slot),
         }));
         self.matching.solve(&self.prices, &self.seats);
         self.taken.clear();
-        self.taken.resize(self.seats.len(), false);
+        self.taken.resize(self.slots.len(), false);
         for i in 0..self.prices.len() {
             if let Some(taken) = self.matching.slot_of(i).and_then(|j| self.taken.get_mut(j)) {
                 *taken = true;
             }
         }
         for (i, order) in orders.iter().filter(matchable).enumerate() {
-            match self.matching.slot_of(i).and_then(|j| slots().nth(j)) {
-                Some(slot) => self.judge_matched(order, slot, tracker, pass),
-                None => self.judge_unmatched(order, slots(), pass),
+            match self
+                .matching
+                .slot_of(i)
+                .and_then(|j| self.slots.get(j).copied())
+            {
+                Some(slot) => self.judge_matched(order, &slot, tracker, pass),
+                None => self.judge_unmatched(order, pass),
             }
         }
         for order in orders.iter().filter(|o| pass.is_forbidden(o)) {
@@ -271,7 +288,7 @@ impl Differ {
                 self.moves.push(m);
             }
         }
-        for (slot, taken) in slots().zip(&self.taken) {
+        for (slot, taken) in self.slots.iter().zip(&self.taken) {
             if !taken {
                 self.empty.push(PlannedPlace {
                     side,
@@ -313,17 +330,12 @@ impl Differ {
     }
 
     /// An order without a slot leaves its place to the next empty slot, counted from the touch.
-    fn judge_unmatched<'s>(
-        &mut self,
-        order: &Order,
-        mut slots: impl Iterator<Item = &'s Slot>,
-        pass: &Pass<'_>,
-    ) {
+    fn judge_unmatched(&mut self, order: &Order, pass: &Pass<'_>) {
         let free = self.taken.iter().position(|taken| !taken);
         if let Some(taken) = free.and_then(|j| self.taken.get_mut(j)) {
             *taken = true;
         }
-        let slot = free.and_then(|j| slots.nth(j)).copied();
+        let slot = free.and_then(|j| self.slots.get(j)).copied();
         let (why, urgency) = if pass.crosses(order.side, order.price) {
             (CancelReason::Crossed, Urgency::Prompt)
         } else if slot.is_some() {

@@ -12,9 +12,7 @@
 
 mod learn;
 
-use crate::event::{
-    ExchangeStatus, Execution, Fill, LiteFill, OrderReport, OrderUpdate, Outcome, Refusal, Why,
-};
+use crate::event::{ExchangeStatus, LiteFill, OrderReport, OrderUpdate, Outcome, Why};
 use crate::order::{Amendment, Execute, NewOrder, OrderId, Owner};
 use crate::units::{Lots, Mono, Side, Span, Ticks, Wall};
 
@@ -57,7 +55,7 @@ pub enum Doubt {
 }
 
 /// How an order ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum End {
     /// The exchange reported a terminal status: nothing brings it back.
     Final(ExchangeStatus),
@@ -71,7 +69,7 @@ pub enum End {
 }
 
 /// What an amendment asks for; `size` is the total.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Target {
     /// New price.
     pub price: Ticks,
@@ -99,7 +97,7 @@ pub enum Input<'a> {
 }
 
 /// An order of ours.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Order {
     /// Client order id.
     pub id: OrderId,
@@ -132,6 +130,8 @@ pub struct Order {
     ended_at: Mono,
     /// When `filled` last rose, for position synchronisation.
     filled_at: Mono,
+    /// When state, price, size or `filled` last changed, or a request about it was sent.
+    changed_at: Mono,
     /// Exchange time of the newest report, so that an older one does not bring back an old price.
     reported: Wall,
     trade_id_max: i64,
@@ -172,6 +172,7 @@ impl Order {
             end: None,
             ended_at: now,
             filled_at: now,
+            changed_at: now,
             reported: Wall::ZERO,
             trade_id_max: i64::MIN,
             patient_until: now.after(PATIENCE),
@@ -242,6 +243,13 @@ impl Order {
     #[must_use]
     pub const fn ended_at(&self) -> Mono {
         self.ended_at
+    }
+
+    /// When state, price, size or fills last changed, or a request about it was sent: lists requested before say
+    /// nothing against it.
+    #[must_use]
+    pub const fn changed_at(&self) -> Mono {
+        self.changed_at
     }
 
     /// Whether the exchange ever showed it to us.
@@ -349,7 +357,15 @@ impl Order {
     pub fn on_cancel_sent(&mut self, now: Mono, timeout: Span) {
         if self.end.is_none() {
             self.canceling = true;
+            self.changed_at = now;
             self.cancel_due = now.after(timeout);
+        }
+    }
+
+    /// Notes that the exchange says it cancelled every order: the event of this one is due within `grace`.
+    pub fn on_cancel_confirmed_for_all(&mut self, now: Mono, grace: Span) {
+        if self.canceling {
+            self.cancel_due = self.cancel_due.min(now.after(grace));
         }
     }
 
@@ -361,6 +377,7 @@ impl Order {
                 size: amendment.size,
             });
             self.patient_until = now.after(PATIENCE);
+            self.changed_at = now;
             self.request_due = now.after(timeout);
             self.amend_answer_due = Some(self.request_due);
         }
@@ -399,6 +416,7 @@ impl Order {
     pub fn on_missing(&mut self, now: Mono) {
         if self.end.is_none() {
             self.suspect(Doubt::Existence, now);
+            self.changed_at = now;
         }
     }
 
@@ -413,6 +431,8 @@ impl Order {
     /// Learns one thing. Returns the quantity whose trade was new (to be booked by the position).
     pub fn apply(&mut self, input: Input<'_>, now: Mono) -> Lots {
         let booked = self.booked;
+        let facts = |o: &Self| (o.state(), o.doubt, o.price, o.size, o.filled);
+        let before = facts(self);
         match input {
             Input::Place(outcome) => self.on_place(outcome, now),
             Input::Amend(outcome) => self.on_amend(outcome, now),
@@ -425,6 +445,9 @@ impl Order {
         if self.doubt.is_none() {
             self.querying = false;
             self.queries = 0;
+        }
+        if facts(self) != before {
+            self.changed_at = now;
         }
         Lots(self.booked.0 - booked.0)
     }

@@ -287,6 +287,15 @@ fn cancel_all_marks_confirmed_orders_and_a_refusal_takes_it_back() {
 }
 
 #[test]
+fn orders_whose_events_do_not_follow_a_confirmed_cancel_all_are_asked_for_soon() {
+    let mut t = tracker(&[new_order(1, Side::Buy, 99, 1)]);
+    t.on_cancel_all_sent(at(10));
+    t.on_cancel_all_reply(&Outcome::Accepted(()), at(20));
+    assert_eq!(t.next_timeout(), Some(at(520)));
+    assert!(t.poll_timeout(at(520)).is_some_and(|change| change.query));
+}
+
+#[test]
 fn ids_never_repeat_and_run_out_instead_of_wrapping() {
     let mut ids = OrderIds::new(4);
     assert_eq!(ids.next_id(), Some(OrderId { session: 4, seq: 1 }));
@@ -507,4 +516,57 @@ proptest! {
         // Orders whose every event was lost still stand as live: reconciliation finds those.
         prop_assert!(world.tracker.open_count() >= open);
     }
+}
+
+#[test]
+fn reduce_only_exposure_is_told_apart() {
+    let mut t = tracker(&[new_order(1, Side::Sell, 101, 3)]);
+    let reducing = NewOrder {
+        execute: Execute::PostOnlyReduce,
+        ..new_order(2, Side::Sell, 102, 4)
+    };
+    t.on_sent(&reducing, at(5)).expect("room");
+    let expected = Exposure {
+        plain: Lots(3),
+        reduce_only: Lots(4),
+    };
+    assert_eq!(t.exposure_by_kind().sell, expected);
+    assert_eq!((t.exposure().sell, expected.total()), (Lots(7), Lots(7)));
+}
+
+#[test]
+fn the_digest_tells_states_apart_and_repeats_for_equal_ones() {
+    let digest = |t: &OrderTracker| {
+        let mut digest = Digest::default();
+        t.digest(&mut digest);
+        digest.finish()
+    };
+    let order = new_order(1, Side::Sell, 101, 3);
+    let (live, mut canceling) = (tracker(&[order]), tracker(&[order]));
+    assert_eq!(digest(&live), digest(&canceling));
+    canceling.on_cancel_sent(id(1), at(5));
+    assert_ne!(digest(&live), digest(&canceling));
+}
+
+#[test]
+fn no_memory_is_acquired_after_the_start() {
+    let mut t = OrderTracker::new(SYMBOL, TIMEOUT);
+    let memory = |t: &OrderTracker| {
+        (
+            t.open.buy.as_ptr(),
+            t.open.sell.as_ptr(),
+            t.ended.capacity(),
+        )
+    };
+    let before = memory(&t);
+    for seq in 1..=2_000 {
+        let side = if seq % 2 == 0 { Side::Buy } else { Side::Sell };
+        let order = new_order(seq, side, i64::from(seq % 90), 1);
+        if t.on_sent(&order, at(0)) == Err(Full) {
+            for open in t.iter().map(|o| o.id).collect::<Vec<_>>() {
+                t.on_reply(&Reply::Place(SYMBOL, open, refused(Why::WouldTake)), at(1));
+            }
+        }
+    }
+    assert_eq!(memory(&t), before);
 }

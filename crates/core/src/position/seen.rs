@@ -4,7 +4,7 @@ use crate::digest::Digest;
 use alloc::vec::Vec;
 
 /// Trade ids remembered. At the bound the oldest eighth is forgotten, and an id at or below the newest
-/// forgotten one is [`Sight::TooOld`] from then on: it cannot be told from a duplicate, is not booked,
+/// forgotten one is `Booked::TooOld` from then on: it cannot be told from a duplicate, is not booked,
 /// and must be settled by reconciling the position.
 pub const SEEN_MAX: usize = 4096;
 

@@ -224,10 +224,12 @@ fn an_exit_passes_when_every_limit_on_growth_is_exceeded() {
         for execute in [PostOnly, PostOnlyReduce, TakeReduce] {
             let exit = order(side, 250_000, i64::abs(position), execute);
             assert_eq!(verdict(&ctx, exit), None, "{position} {execute:?}");
+            assert_eq!(ctx.effect(&exit), Effect::Reduces);
         }
         // The other side grows, and a plain order one lot larger could open a position.
         let larger = order(side, 250_000, i64::abs(position) + 1, PostOnly);
         assert_eq!(verdict(&ctx, larger), Some(Breach::ReduceOnlyMode));
+        assert_eq!(ctx.effect(&larger), Effect::Grows);
         let growing = order(side.opposite(), 250_000, 1, PostOnly);
         assert_eq!(verdict(&ctx, growing), Some(Breach::ReduceOnlyMode));
         let wrong = order(side.opposite(), 250_000, 1, TakeReduce);

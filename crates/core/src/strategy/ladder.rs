@@ -1,8 +1,8 @@
 //! Owns the geometry of a ladder and the rules every order of it must keep; knows nothing of why the
 //! centre is where it is.
 //!
-//! Rules in the order in which they are applied; each may only move an order away from the touch, so a
-//! later rule never undoes an earlier one:
+//! Rules in the order in which they are applied. All but the fourth may only move an order away from the
+//! touch, so a later rule never undoes an earlier one, and the sixth restores what the fourth may break:
 //!
 //! 1. formula: layer n of a side lies `first` + (distance(n) − distance(1)) from the centre;
 //! 2. smallest spread: when the two first layers are closer than `min_spread` × mid, both sides move out

@@ -104,7 +104,8 @@ impl Quoter {
     /// The inputs, once volatility and arrivals are known and the parameters make sense.
     ///
     /// σ of the signal is the spread of the level over a window W. For a Brownian path the expected variance
-    /// of its level over W is σ²W/6, hence σ² = 6·s²/W.
+    /// of its level over W is σ²W/6, hence σ² = 6·s²/W. While the window fills, s has seen less than W and σ
+    /// comes out low; the smallest spread bounds what that can do.
     fn inputs(&self, view: &StrategyView<'_>, mid: Price8) -> Option<Inputs> {
         let spread = view.sigma.filter(|s| s.is_finite())? * of_price8(mid) / 1e8;
         let base = |lots| of_lots(lots) * (view.instrument.step_e8 as f64 / 1e8);

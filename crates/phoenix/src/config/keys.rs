@@ -278,6 +278,10 @@ mod tests {
             let place = format!("{:?}.{}", key.section, key.name);
             assert!(seen.insert(place.clone()), "{place} stands twice");
             assert!(key.doc.ends_with('.'), "{place}: the doc is a sentence");
+            assert!(
+                !key.doc.contains('|'),
+                "{place}: a bar would break the table"
+            );
             if let Absent::Default(text) = key.absent {
                 match key.kind {
                     Kind::Int | Kind::Number | Kind::Time => {

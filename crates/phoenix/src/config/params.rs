@@ -155,8 +155,8 @@ mod tests {
 
     #[test]
     fn the_defaults_of_the_file_are_those_of_the_engine() {
-        let text = "global: {total_notional_max: 1, order_timeout_ms: 3000}\nsymbols:\n  - {symbol: ETHUSDC, net_max: 2, \
-                    unified_layer_size: 0.05, order_value_max: 5000, vpin: {bucket_volume: 50}}\n";
+        let text = "global: {total_notional_max: 1}\nsymbols:\n  - {symbol: ETHUSDC, net_max: 2, \
+                    unified_layer_size: 0.05, vpin: {bucket_volume: 50}}\n";
         let config = Config::parse("t.yaml", text).expect("valid").config;
         let params = symbol_params(&config.global, &config.symbols[0], &ethusdc()).expect("fits");
         assert_eq!(params, ethusdc_defaults());

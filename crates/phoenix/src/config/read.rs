@@ -136,6 +136,7 @@ impl Group<'_, '_, '_> {
             private_key_file: self.path("private_key_file"),
             credentials_file: self.path("credentials_file"),
             state_dir: self.path("state_dir").unwrap_or_default(),
+            journal_keep_days: self.int("journal_keep_days"),
             total_notional_max: self.number("total_notional_max"),
             quote_interval: self.time("quote_interval_ms"),
             halt: self.time("halt_seconds"),

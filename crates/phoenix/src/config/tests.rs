@@ -616,3 +616,36 @@ fn the_documented_smallest_file_loads() {
         .and_then(|rest| rest.split("```").next());
     assert_eq!(warnings(yaml.expect("an example")), "");
 }
+
+#[test]
+fn the_settings_in_force_can_be_listed() {
+    let config = load(SMALL).config;
+    let settings: BTreeMap<&str, Option<&str>> = config.settings().collect();
+    assert_eq!(settings["symbols.ETHUSDC.net_max"], Some("0.5"));
+    assert_eq!(settings["global.halt_seconds"], Some("300"));
+    assert_eq!(settings["global.rest_url"], None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "(?s).{0,400}") {
+        if let Err(rejected) = Config::parse("t.yaml", &text) {
+            proptest::prop_assert!(!rejected.errors.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_damaged_sample_is_refused_or_read_but_never_a_panic(
+        cuts in proptest::collection::vec((0..SAMPLE.len(), "[a-z0-9:\\-\\[\\]{}&*#\"\n\t ]{0,3}"), 1..6)
+    ) {
+        let mut text = SAMPLE.to_owned();
+        for (at, piece) in cuts {
+            let at = at.min(text.len().saturating_sub(1));
+            text.replace_range(at..(at + 1).min(text.len()), &piece);
+        }
+        match Config::parse("t.yaml", &text) {
+            Ok(loaded) => proptest::prop_assert!(check::check(&loaded.config).errors.is_empty()),
+            Err(rejected) => proptest::prop_assert!(!rejected.errors.is_empty()),
+        }
+    }
+}

@@ -239,6 +239,12 @@ pub enum Record {
     Config(ConfigChange),
     /// Something worth remembering.
     Notice(Notice),
+    /// Forgets finished orders, samples and notices from before `before_ms`, a bounded number at a time: to be sent
+    /// each minute. Fills, funding, equity and sessions are never forgotten.
+    Prune {
+        /// Unix milliseconds.
+        before_ms: i64,
+    },
 }
 
 /// What happens to a record when its queue is full.
@@ -266,7 +272,8 @@ impl Record {
             | Self::Equity(_)
             | Self::Sample(_)
             | Self::Config(_)
-            | Self::Notice(_) => Class::Routine,
+            | Self::Notice(_)
+            | Self::Prune { .. } => Class::Routine,
         }
     }
 }

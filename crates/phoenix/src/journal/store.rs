@@ -73,6 +73,7 @@ pub(super) fn write(connection: &Connection, record: &Record) -> rusqlite::Resul
             "INSERT INTO notices (at_ms, level, code, symbol, text) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![row.at_ms, row.level, row.code, row.symbol, row.text],
         ),
+        Record::Prune { before_ms } => prune(connection, *before_ms),
     }
 }
 
@@ -82,6 +83,22 @@ fn run(
     values: impl rusqlite::Params,
 ) -> rusqlite::Result<()> {
     connection.prepare_cached(statement)?.execute(values)?;
+    Ok(())
+}
+
+/// Most rows of a table that one [`Record::Prune`] deletes, so that it holds up no fill for long.
+pub(super) const PRUNE_ROWS_MAX: i64 = 5_000;
+
+fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result<()> {
+    for statement in [
+        "DELETE FROM orders WHERE client_id IN \
+         (SELECT client_id FROM orders WHERE updated_ms < ?1 AND final = 1 LIMIT ?2)",
+        "DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE at_ms < ?1 LIMIT ?2)",
+        "DELETE FROM symbol_samples WHERE (at_ms, symbol) IN \
+         (SELECT at_ms, symbol FROM symbol_samples WHERE at_ms < ?1 LIMIT ?2)",
+    ] {
+        run(connection, statement, params![before_ms, PRUNE_ROWS_MAX])?;
+    }
     Ok(())
 }
 

@@ -388,6 +388,46 @@ fn every_kind_of_record_is_written() {
     }
 }
 
+#[test]
+fn pruning_forgets_only_old_and_finished_things_a_bounded_number_at_a_time() {
+    let bench = Bench::new();
+    let count = |table: &str| -> i64 {
+        bench
+            .other()
+            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+                row.get(0)
+            })
+            .expect("a count")
+    };
+    let many = store::PRUNE_ROWS_MAX + 1;
+    let mut records: Vec<Record> = (0..many)
+        .map(|number| {
+            let mut order = order("done", true, 0, NOW_MS + number);
+            order.client_id = format!("c{number}");
+            Record::Order(order)
+        })
+        .collect();
+    let mut open = order("live", false, 0, NOW_MS);
+    open.client_id = "open".to_owned();
+    records.extend([
+        Record::Order(open),
+        Record::Notice(notice("old")),
+        Record::Fill(fill(1)),
+    ]);
+    bench.write(records);
+    bench.write(vec![Record::Prune { before_ms: NOW_MS }]);
+    assert_eq!(count("orders"), many + 1, "nothing is that old");
+    let prune = Record::Prune {
+        before_ms: NOW_MS + many,
+    };
+    bench.write(vec![prune.clone()]);
+    assert_eq!(count("orders"), 2);
+    bench.write(vec![prune]);
+    assert_eq!(count("orders"), 1);
+    assert_eq!(bench.state().unfinished[0].client_id, "open");
+    assert_eq!((count("notices"), count("fills")), (0, 1));
+}
+
 /// A writer that cannot write because another connection holds the file.
 fn blocked(bench: &Bench, limits: Limits) -> (Writer, Connection) {
     let journal = bench.open();

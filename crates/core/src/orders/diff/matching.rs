@@ -79,6 +79,11 @@ impl Matching {
         self.slot_of.get(i).copied().flatten()
     }
 
+    #[cfg(test)]
+    pub fn memory(&self) -> (*const i32, *const Option<usize>) {
+        (self.scores.as_ptr(), self.slot_of.as_ptr())
+    }
+
     fn score(&self, width: usize, i: usize, j: usize) -> i32 {
         self.scores.get(i * width + j).copied().unwrap_or(0)
     }

@@ -34,16 +34,17 @@ impl Pass<'_> {
     /// Largest deviation of an order that stays in `slot`.
     pub(super) fn tolerance(&self, slot: &Slot) -> Ticks {
         let params = self.limits.params;
-        let share = i128::from(slot.spacing.0) * i128::from(params.tolerance.0) / i128::from(E8);
-        let share = Ticks(i64::try_from(share).unwrap_or(i64::MAX)).max(params.tolerance_min);
+        // Beyond i64 only for spacings of 10¹⁰ ticks: there the smallest tolerance does.
+        let share = slot.spacing.0.checked_mul(params.tolerance.0).unwrap_or(0) / E8;
+        let share = Ticks(share).max(params.tolerance_min);
         match slot.layer {
-            0 => share.min(Ticks(
+            0 | 1 => share.min(Ticks(
                 self.wanted
                     .pair_gap_min
                     .0
                     .saturating_mul(params.first_layer_spreads),
             )),
-            1.. => share,
+            2.. => share,
         }
     }
 
@@ -53,6 +54,20 @@ impl Pass<'_> {
             Side::Buy => price >= self.wanted.ask,
             Side::Sell => price <= self.wanted.bid,
         }
+    }
+
+    /// Whether every order simply stays in the slot of its rank: the common case, told without any memory.
+    pub(super) fn all_stand(&self, orders: &[Order], slots: &[Slot]) -> bool {
+        let stands = |(order, slot): (&Order, &Slot)| {
+            let off = order.price_wanted().saturating_sub(slot.price).abs();
+            off <= self.tolerance(slot)
+                && is_candidate(order)
+                && size_fits(order, slot)
+                && slot.execute != Execute::TakeReduce
+                && !self.crosses(order.side, order.price)
+                && !self.is_forbidden(order)
+        };
+        orders.len() == slots.len() && orders.iter().zip(slots).all(stands)
     }
 
     pub(super) fn is_forbidden(&self, order: &Order) -> bool {
@@ -121,11 +136,16 @@ pub(super) enum Sizing {
     Replace,
 }
 
+fn size_fits(order: &Order, slot: &Slot) -> bool {
+    let (left, want) = (order.remaining().0, slot.size.0);
+    let exceeds = |a: i64, b: i64, (n, d): (i64, i64)| a.saturating_mul(d) > b.saturating_mul(n);
+    let is_small = exceeds(want, left, (TOP_UP_BELOW.1, TOP_UP_BELOW.0));
+    let is_large = exceeds(left, want, CUT_ABOVE);
+    !is_small && !is_large
+}
+
 pub(super) fn sizing(order: &Order, slot: &Slot, tracker: &OrderTracker, now: Mono) -> Sizing {
-    let (left, want) = (i128::from(order.remaining().0), i128::from(slot.size.0));
-    let is_small = left * i128::from(TOP_UP_BELOW.1) < want * i128::from(TOP_UP_BELOW.0);
-    let is_large = left * i128::from(CUT_ABOVE.1) > want * i128::from(CUT_ABOVE.0);
-    if !is_small && !is_large {
+    if size_fits(order, slot) {
         Sizing::Fits
     } else if order.can_amend(now) {
         Sizing::Amend(Amendment {

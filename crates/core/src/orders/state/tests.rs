@@ -1,4 +1,5 @@
 use super::*;
+use crate::event::{Execution, Fill, Refusal};
 use crate::instrument::SymbolId;
 
 const TIMEOUT: Span = Span::from_secs(3);

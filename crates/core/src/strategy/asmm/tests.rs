@@ -1,10 +1,11 @@
-use super::*;
+use super::{Strategy, *};
 use crate::order::Execute;
 use crate::signal::vpin::VpinReading;
 use crate::strategy::tests::{Scene, check, prices};
 use crate::strategy::{Missing, Take};
 use crate::units::{Mono, Span};
 use alloc::vec::Vec;
+use proptest::prelude::*;
 
 /// 2500 − (1.2 + Σ 1.2 × 1.15ʲ), rounded down to 0.01; by decimal arithmetic, not by this code.
 const BIDS: [i64; 18] = [
@@ -438,4 +439,83 @@ fn changed_parameters_apply_at_the_next_quote() {
     scene.params.start_offset = Price8(200_000_000);
     let desired = scene.quote_by(&mut asmm);
     assert_eq!(prices(&desired, Side::Buy), [249_800, 249_680, 249_542]);
+}
+
+/// Distances of the specification in quote units, one by one.
+fn naive_distance(params: &QuotingParams, layer: u16) -> f64 {
+    let (mut distance, mut step) = (params.start_offset.0 as f64, params.first_spacing.0 as f64);
+    for _ in 1..layer {
+        distance += step.min(params.max_spacing.0 as f64);
+        step *= params.spacing_multiplier;
+    }
+    distance / 1e8
+}
+
+proptest! {
+    #[test]
+    fn where_no_rule_binds_prices_are_the_formula_rounded_passively(
+        layers in 1_u16..=100,
+        start in 200_000_000_i64..500_000_000,
+        spacing in 2_000_000_i64..200_000_000,
+        multiplier in 1.0_f64..1.3,
+        bid in 200_000_i64..400_000,
+        width in 1_i64..20,
+        position in -300_i64..300,
+        sigma in prop::option::of(0.0_f64..0.03),
+        funding in -0.000_3_f64..0.000_3,
+    ) {
+        let mut scene = Scene {
+            bid: Ticks(bid),
+            ask: Ticks(bid + width),
+            position: Lots(position),
+            sigma,
+            funding: Some(funding),
+            ..Scene::default()
+        };
+        scene.params.layers = layers;
+        scene.params.start_offset = Price8(start);
+        scene.params.first_spacing = Price8(spacing);
+        scene.params.spacing_multiplier = multiplier;
+        scene.params.min_spread = 0.000_1;
+        let desired = scene.quote();
+        check(&scene, &desired);
+        prop_assert_eq!(desired.explanation.moved, PerSide::default());
+
+        let mid = (2 * bid + width) as f64 / 200.0;
+        let ratio = position as f64 / 2_000.0;
+        let reservation = mid - ratio * 0.002 * mid - funding * 0.5 * mid;
+        let scale = (1.0 + 50.0 * sigma.unwrap_or(0.0)).clamp(0.8, 2.0);
+        for side in Side::BOTH {
+            for slot in desired.slots.of(side) {
+                let distance = naive_distance(&scene.params, slot.layer) * scale;
+                let exact = 100.0 * (reservation - side.sign() as f64 * distance);
+                let outward = side.sign() as f64 * (exact - slot.price.0 as f64);
+                prop_assert!((-1e-3..1.0 + 1e-3).contains(&outward), "{slot:?} {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_growing_side_offers_its_kept_layers_and_no_more(
+        position in 1_i64..2_000,
+        side in prop::sample::select(&Side::BOTH[..]),
+        layers in 1_u16..40,
+        mode in prop::sample::select(&Mode::ALL[..4]),
+    ) {
+        let mut scene = holding(position * side.sign(), mode);
+        scene.params.layers = layers;
+        scene.batch_bound = Lots(2_000);
+        let desired = scene.quote();
+        let kept = match mode {
+            Mode::Normal | Mode::Pinning | Mode::Grinding => {
+                // floor(layers × (1 − 0.6 × position / 2000)) in whole numbers
+                (i64::from(layers) * (20_000 - 6 * position) / 20_000).max(1)
+            }
+            Mode::ReduceOnly | Mode::Halt => 0,
+        };
+        let total: i64 = desired.slots.of(side).iter().map(|slot| slot.size.0).sum();
+        let reentry = i64::from(mode == Mode::Grinding) * (105 - 50);
+        prop_assert_eq!(total, kept * 50 + reentry);
+        prop_assert_eq!(desired.slots.of(side.opposite()).len(), usize::from(layers));
+    }
 }

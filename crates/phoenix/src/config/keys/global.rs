@@ -25,8 +25,10 @@ pub(super) const KEYS: &[Key] = rows! {
             "File with `BINANCE_API_KEY=` and, for an HMAC key, `BINANCE_API_SECRET=` lines, readable by its owner only. The environment and systemd credentials go first.";
         state_dir: Path, Default("./data"), "", Any, Restart,
             "Folder of the journal, the instance lock, flight records and the kill file.";
+        journal_keep_days: Int, Default("30"), "days", From("1", "3650"), Live,
+            "How long the journal keeps finished orders, samples and notices. Fills, funding, equity and sessions are kept for good.";
         total_notional_max: Number, Refused, "quote", Above("0", "1000000000"), Live,
-            "Largest sum over all symbols of |position| and everything that could still fill, at mid price.";
+            "Largest sum over all symbols of the position, long or short, and everything that could still fill, at mid price.";
         quote_interval_ms: Time, Default("1000"), "ms", From("100", "60000"), Live,
             "Shortest time between two discretionary re-quotes. Fills, stalls and risk act at once.";
         halt_seconds: Time, Default("300"), "s", From("1", "86400"), Live,
@@ -37,7 +39,7 @@ pub(super) const KEYS: &[Key] = rows! {
             "Share of the exchange's request-weight and order-count limits that may be used.";
         order_channel: Choice(&["auto", "websocket", "rest"]), Default("auto"), "", Any, Restart,
             "How orders are sent. `auto`: WebSocket with an Ed25519 key, else REST.";
-        order_timeout_ms: Time, Default("2000"), "ms", From("100", "30000"), Live,
+        order_timeout_ms: Time, Default("3000"), "ms", From("100", "30000"), Live,
             "After this long without an answer the outcome of an order is unknown and is queried.";
         kill_file: Text, Default("KILL"), "", Any, Restart,
             "Name of the file in `state_dir` whose appearance cancels everything until it is removed and quoting resumed.";

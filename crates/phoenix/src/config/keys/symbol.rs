@@ -65,7 +65,7 @@ pub(super) const KEYS: &[Key] = rows! {
             "Unrealised loss that flattens the position and halts.";
         price_deviation_max: Number, Default("0.15"), "share of mid", Above("0", "0.5"), Live,
             "An order farther than this from mid is refused.";
-        order_value_max: Number, Default("10000"), "quote", Above("0", "1000000000"), Live,
+        order_value_max: Number, Default("5000"), "quote", Above("0", "1000000000"), Live,
             "Largest value of one order (fat-finger limit).";
         leverage: Int, Default("20"), "", From("1", "125"), Restart,
             "Leverage that the account is expected to have for the symbol; gives the margin need.";

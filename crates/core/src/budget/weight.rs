@@ -1,0 +1,204 @@
+//! Owns the exchange's limit on request weight per minute; it is the address's, so one of these serves all
+//! symbols.
+
+use super::backoff::Backoff;
+use super::percent_of;
+use super::window::Window;
+use crate::units::{Mono, Span};
+
+/// Request weight per minute that the exchange allows by default (protocol §6.1).
+pub const PER_MINUTE: u32 = 2_400;
+
+/// What a request is for; the later, the more of the limit it may use.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum RequestPurpose {
+    /// Cross-checks, polls, snapshots: up to 60 %.
+    Routine,
+    /// Orders in doubt, reconciliation, back-fill after a fault: up to 70 %.
+    Doubt,
+    /// Quoting: discretionary cancels, batches: up to 75 %.
+    Quote,
+    /// Safety cancels, cancel-all, the dead-man switch: up to 95 %. Only these may pass the 80 % that
+    /// politeness asks for: an order left in the market is worse.
+    Safety,
+}
+
+impl RequestPurpose {
+    const fn percent(self) -> u32 {
+        match self {
+            Self::Routine => 60,
+            Self::Doubt => 70,
+            Self::Quote => 75,
+            Self::Safety => 95,
+        }
+    }
+}
+
+/// Weight used by the address.
+///
+/// The count that the exchange reports is the truth, for a minute; what was sent since is added. Without a
+/// recent report, what was sent in the last minute is taken.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Weight {
+    per_minute: u32,
+    sent: Window<61>,
+    report: Option<Report>,
+    banned: Backoff,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Report {
+    used: i64,
+    at: Mono,
+    sent_since: i64,
+}
+
+/// A reported count says nothing of a minute that has certainly ended.
+const REPORT_AGE_MAX: Span = Span::from_secs(60);
+
+impl Default for Weight {
+    fn default() -> Self {
+        Self::new(PER_MINUTE)
+    }
+}
+
+impl Weight {
+    /// Unused weight under the limit that the exchange states.
+    #[must_use]
+    pub const fn new(per_minute: u32) -> Self {
+        Self {
+            per_minute,
+            sent: Window::new(Span::from_secs(1)),
+            report: None,
+            banned: Backoff::new(Span::from_secs(5), Span::from_secs(120)),
+        }
+    }
+
+    /// Counts a request that is about to be sent.
+    pub fn on_sent(&mut self, weight: u32, now: Mono) {
+        self.sent.add(i64::from(weight), now);
+        if let Some(report) = &mut self.report {
+            report.sent_since = report.sent_since.saturating_add(i64::from(weight));
+        }
+    }
+
+    /// Takes over the exchange's count of the running minute (`X-MBX-USED-WEIGHT-1M`).
+    pub fn on_reported(&mut self, used: u32, now: Mono) {
+        self.report = Some(Report {
+            used: i64::from(used),
+            at: now,
+            sent_since: 0,
+        });
+        if used < self.per_minute {
+            self.banned.on_accepted(now);
+        }
+    }
+
+    /// 429 or 418: nothing at all until `retry_after` has passed (a growing pause when it is zero). Returns the pause.
+    pub fn on_banned(&mut self, retry_after: Span, now: Mono) -> Span {
+        self.banned.on_refused(retry_after, now)
+    }
+
+    /// Weight used in the running minute, as far as known.
+    #[must_use]
+    pub fn used(&self, now: Mono) -> i64 {
+        match self.report {
+            Some(r) if now.since(r.at) < REPORT_AGE_MAX => r.used.saturating_add(r.sent_since),
+            Some(_) | None => self.sent.total(now),
+        }
+    }
+
+    /// Whether a request of this weight may be sent now.
+    #[must_use]
+    pub fn allows(&self, weight: u32, purpose: RequestPurpose, now: Mono) -> bool {
+        let max = percent_of(self.per_minute, purpose.percent());
+        self.banned_until(now).is_none() && self.used(now).saturating_add(i64::from(weight)) <= max
+    }
+
+    /// The end of a ban, while it lasts: until then orders can be cancelled by the dead-man switch only.
+    #[must_use]
+    pub fn banned_until(&self, now: Mono) -> Option<Mono> {
+        self.banned.paused_until(now)
+    }
+
+    /// When to ask [`Self::allows`] again after it said no.
+    #[must_use]
+    pub fn next_check(&self, now: Mono) -> Mono {
+        let soon = now.after(Span::from_secs(1));
+        self.banned_until(now).map_or(soon, |until| until.max(soon))
+    }
+
+    /// Share used of the limit, in percent.
+    #[must_use]
+    pub fn used_percent(&self, now: Mono) -> i64 {
+        self.used(now).saturating_mul(100) / i64::from(self.per_minute.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RequestPurpose::{Doubt, Quote, Routine, Safety};
+
+    fn at(ms: i64) -> Mono {
+        Mono(0).after(Span::from_millis(ms))
+    }
+
+    #[test]
+    fn the_more_urgent_a_request_the_later_it_is_stopped() {
+        let mut weight = Weight::default();
+        let allowed = |w: &Weight| [Routine, Doubt, Quote, Safety].map(|p| w.allows(1, p, at(0)));
+        weight.on_sent(1_440, at(0));
+        assert_eq!(allowed(&weight), [false, true, true, true]);
+        weight.on_sent(240, at(0));
+        assert_eq!(allowed(&weight), [false, false, true, true]);
+        weight.on_sent(120, at(0));
+        assert_eq!(allowed(&weight), [false, false, false, true]);
+        weight.on_sent(480, at(0));
+        assert_eq!(allowed(&weight), [false; 4]);
+    }
+
+    #[test]
+    fn the_exchanges_count_replaces_ours_for_a_minute() {
+        let mut weight = Weight::default();
+        weight.on_sent(100, at(0));
+        weight.on_reported(1_900, at(10));
+        weight.on_sent(5, at(20));
+        assert_eq!(weight.used(at(30)), 1_905);
+        assert!(!weight.allows(1, Routine, at(60_009)));
+        assert_eq!(weight.used(at(60_010)), 105, "ours, until another report");
+        weight.on_reported(1, at(60_020));
+        assert_eq!(weight.used(at(60_020)), 1);
+    }
+
+    #[test]
+    fn after_any_burst_report_or_ban_requests_are_allowed_again() {
+        let mut weight = Weight::default();
+        weight.on_sent(u32::MAX, at(0));
+        weight.on_reported(u32::MAX, at(0));
+        for _ in 0..1_000 {
+            weight.on_banned(Span::ZERO, at(0));
+        }
+        let mut now = at(0);
+        while !weight.allows(40, Routine, now) {
+            let next = weight.next_check(now);
+            assert!(next > now && now < at(62_000), "{now:?}");
+            now = next;
+        }
+    }
+
+    #[test]
+    fn a_ban_stops_even_safety_until_it_ends_and_grows_when_no_end_is_given() {
+        let mut weight = Weight::default();
+        assert_eq!(
+            weight.on_banned(Span::from_secs(120), at(0)),
+            Span::from_secs(120)
+        );
+        assert!(!weight.allows(1, Safety, at(119_999)));
+        assert!(weight.allows(1, Safety, at(120_000)));
+        assert_eq!(
+            weight.on_banned(Span::ZERO, at(120_000)),
+            Span::from_secs(10)
+        );
+    }
+}

@@ -1,0 +1,409 @@
+//! Owns one symbol: its book, orders, position, signals and strategy, and what is done after each event;
+//! knows of other symbols only what [`Shared`] says.
+
+mod account;
+mod dead_man;
+mod halt;
+mod market;
+mod quote;
+mod truth;
+
+use super::record::{Moment, Record};
+use super::shared::Shared;
+use super::timers::{Timer, Timers};
+use crate::action::{Action, Actions};
+use crate::book::{Book, Touch, sync::BookSync};
+use crate::budget::CancelBudget;
+use crate::budget::ratios::Ratios;
+use crate::budget::refusals::Refusals;
+use crate::event::{ContractStatus, Link, MarkPrice, Resume, Stream};
+use crate::instrument::{Instrument, SymbolId};
+use crate::liveness::{Liveness, Verdict};
+use crate::notice::{BookLoss, Notice, What};
+use crate::order::OrderId;
+use crate::orders::OrderTracker;
+use crate::orders::diff::Differ;
+use crate::params::SymbolParams;
+use crate::position::Position;
+use crate::risk::RiskGate;
+use crate::risk::breakers::{LossBreaker, OverflowBreaker, RepeatBreaker, WouldTakeBreaker};
+use crate::signal::funding::FundingForecast;
+use crate::signal::volatility::Volatility;
+use crate::signal::vpin::Vpin;
+use crate::strategy::{AnyStrategy, Desired, Missing, Mode};
+use crate::units::{Lots, Mono, Now, Price8, Side, Span};
+use dead_man::DeadMan;
+use halt::{Ending, Halt};
+use quote::Quoting;
+use truth::Truth;
+
+/// Waits before a snapshot is fetched again: it costs 20 of 2400 request weight.
+const SNAPSHOT_RETRY: Span = Span::from_secs(2);
+/// How often the top of book is compared with REST (spec §5).
+pub(super) const CROSS_CHECK: Span = Span::from_secs(10);
+
+/// One symbol.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    pub(super) symbol: SymbolId,
+    pub(super) instrument: Instrument,
+    pub(super) params: SymbolParams,
+    pub(super) sync: BookSync,
+    pub(super) liveness: Liveness,
+    pub(super) tracker: OrderTracker,
+    pub(super) position: Position,
+    strategy: AnyStrategy,
+    pub(super) desired: Desired,
+    differ: Differ,
+    volatility: Volatility,
+    funding: FundingForecast,
+    vpin: Vpin,
+    pub(super) mode: Mode,
+    gate: RiskGate,
+    loss: LossBreaker,
+    overflow: OverflowBreaker,
+    would_take: WouldTakeBreaker,
+    repeat: RepeatBreaker,
+    /// The exchange allows only reducing orders until then (protocol §6.4).
+    reduce_only_until: Option<Mono>,
+    is_position_high: bool,
+    ending: Ending,
+    pub(super) cancel_budget: CancelBudget,
+    pub(super) ratios: Ratios,
+    refusals: Refusals,
+    timers: Timers,
+    pub(super) mark: Option<MarkPrice>,
+    contract: ContractStatus,
+    truth: Truth,
+    pub(super) halt: Option<Halt>,
+    quoting: Quoting,
+    pub(super) dead_man: DeadMan,
+    pub(super) record: Record,
+    /// Why nothing is quoted now.
+    pub(super) obstacle: Option<Missing>,
+    /// Whether a second instance was reported already; said once.
+    second_instance: bool,
+    pub(super) is_removed: bool,
+}
+
+impl Desk {
+    /// A desk that knows nothing of the exchange yet; it boots from the exchange's truth.
+    #[must_use]
+    pub fn new(
+        symbol: SymbolId,
+        instrument: &Instrument,
+        params: &SymbolParams,
+        resume: &Resume,
+        now: Mono,
+    ) -> Self {
+        let mut timers = Timers::default();
+        timers.schedule(Timer::Reconcile, now.after(CROSS_CHECK));
+        Self {
+            symbol,
+            instrument: instrument.clone(),
+            params: *params,
+            sync: BookSync::default(),
+            liveness: Liveness::new(params.liveness),
+            tracker: OrderTracker::new(symbol, params.liveness.request_timeout),
+            position: Position::resumed(resume),
+            strategy: AnyStrategy::new(params.quoting.strategy),
+            desired: Desired::with_capacity(),
+            differ: Differ::new(),
+            volatility: Volatility::default(),
+            funding: FundingForecast::default(),
+            vpin: Vpin::default(),
+            mode: Mode::Normal,
+            gate: RiskGate,
+            loss: LossBreaker::default(),
+            overflow: OverflowBreaker::default(),
+            would_take: WouldTakeBreaker::default(),
+            repeat: RepeatBreaker::default(),
+            reduce_only_until: None,
+            is_position_high: false,
+            ending: Ending::None,
+            cancel_budget: CancelBudget::new(params.orders.cancels_per_min_max),
+            ratios: Ratios::new(),
+            refusals: Refusals::new(),
+            timers,
+            mark: None,
+            contract: ContractStatus::Trading,
+            truth: Truth::default(),
+            halt: None,
+            quoting: Quoting::default(),
+            dead_man: DeadMan::default(),
+            record: Record::default(),
+            obstacle: Some(Missing::NotReady),
+            second_instance: false,
+            is_removed: false,
+        }
+    }
+
+    // ------------------------------------------------------------------ what is asked
+
+    /// The book while it is true.
+    #[must_use]
+    pub fn book(&self) -> Option<&Book> {
+        self.sync.book()
+    }
+
+    /// Best bid and ask while the book is true.
+    #[must_use]
+    pub fn touch(&self) -> Option<Touch> {
+        self.sync.book().and_then(Book::touch)
+    }
+
+    /// Mark price; mid until the first mark came.
+    #[must_use]
+    pub(super) fn mark_or_mid(&self) -> Option<Price8> {
+        self.mark.map(|m| m.mark).or_else(|| self.mid())
+    }
+
+    fn mid(&self) -> Option<Price8> {
+        let half_ticks = self.touch()?.mid_half_ticks();
+        half_ticks
+            .checked_mul(self.instrument.tick_e8)
+            .map(|m| Price8(m / 2))
+    }
+
+    /// When and why this desk must be stepped again.
+    #[must_use]
+    pub fn next_due(&self) -> Option<(Mono, Timer)> {
+        let earliest = |a: Option<(Mono, Timer)>, b: Option<(Mono, Timer)>| match (a, b) {
+            (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
+            (a, b) => a.or(b),
+        };
+        let halt = self
+            .halt
+            .as_ref()
+            .and_then(Halt::due_at)
+            .map(|at| (at, Timer::Halt));
+        let liveness = self.liveness.next_check().map(|at| (at, Timer::Liveness));
+        let orders = self.tracker.next_timeout().map(|at| (at, Timer::Orders));
+        let sample = self
+            .volatility
+            .next_sample_at()
+            .filter(|_| self.sync.book().is_some());
+        let sample = sample.map(|at| (at, Timer::Sample));
+        [halt, liveness, orders, sample]
+            .into_iter()
+            .fold(self.timers.next_due(), earliest)
+    }
+
+    // ------------------------------------------------------------------ what happens
+
+    /// Lets due timers run and then does what the state calls for; called after every event.
+    pub(super) fn act(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
+        self.poll_liveness(now, actions);
+        self.poll_orders(now, actions);
+        self.poll_timers(now, shared, actions);
+        self.poll_halt(now, shared, actions);
+        let obstacle = self.find_obstacle(now, shared);
+        if obstacle != self.obstacle {
+            self.on_obstacle_changed(obstacle, now);
+        }
+        match obstacle {
+            Some(why) => self.stand_aside(why, now, actions),
+            None => self.quote(now, shared, actions),
+        }
+        self.poll_flatten(now, shared, actions);
+        self.poll_dead_man(now, shared, actions);
+        self.settle(now, shared);
+    }
+
+    /// Why nothing may be quoted, most final reason first.
+    fn find_obstacle(&self, now: Now, shared: &Shared) -> Option<Missing> {
+        let is_halted = shared.halt.is_some()
+            || shared.stopping
+            || self.halt.is_some()
+            || self.is_removed
+            || self.contract == ContractStatus::NotTrading;
+        if is_halted {
+            return Some(Missing::Halt);
+        }
+        if !shared.is_up(Link::Orders) || !shared.is_up(Link::User) || !self.truth.is_known() {
+            return Some(Missing::NotReady);
+        }
+        if self.touch().is_none() || !self.liveness.is_quotable(now.mono) {
+            return Some(Missing::NotFresh);
+        }
+        None
+    }
+
+    fn on_obstacle_changed(&mut self, obstacle: Option<Missing>, now: Now) {
+        self.obstacle = obstacle;
+        self.quoting.demand();
+        if obstacle.is_none() && self.record.ready_at.is_none() {
+            self.record.ready_at = Some(now.mono);
+        }
+    }
+
+    /// Pulls everything and explains why; repeats itself until nothing is open.
+    fn stand_aside(&mut self, why: Missing, now: Now, actions: &mut Actions) {
+        self.desired.clear();
+        self.desired.explanation.mode = self.mode;
+        for side in Side::BOTH {
+            self.desired.miss_all(side, self.params.quoting.layers, why);
+        }
+        self.pull(now, actions);
+    }
+
+    /// Cancels every order that can be cancelled: with one request when the symbol holds only ours, one by
+    /// one when a foreign order would be hit too.
+    pub(super) fn pull(&mut self, now: Now, actions: &mut Actions) {
+        let (mut count, mut unconfirmed) = (0_u32, false);
+        for order in self.tracker.iter().filter(|o| o.can_cancel(now.mono)) {
+            count += 1;
+            unconfirmed |= !order.is_confirmed();
+            self.ratios
+                .on_canceled(now.mono.since(order.placed_at), now.mono);
+        }
+        let retry = self
+            .tracker
+            .iter()
+            .map(|o| o.cancel_not_before)
+            .filter(|at| *at > now.mono)
+            .min();
+        if let Some(at) = retry {
+            self.timers.schedule_by(Timer::Requote, at);
+        }
+        if count == 0 {
+            return;
+        }
+        self.on_cancels_sent(count, now.mono);
+        if count > 1 && !unconfirmed && !self.truth.has_foreign_orders() {
+            self.tracker.on_cancel_all_sent(now.mono);
+            actions.push(Action::CancelAll(self.symbol));
+            return;
+        }
+        while let Some(id) = self.next_cancellable(now.mono) {
+            self.tracker.on_cancel_sent(id, now.mono);
+            actions.push(Action::Cancel(self.symbol, id));
+        }
+    }
+
+    fn next_cancellable(&self, now: Mono) -> Option<OrderId> {
+        self.tracker
+            .iter()
+            .find(|o| o.can_cancel(now))
+            .map(|o| o.id)
+    }
+
+    fn on_cancels_sent(&mut self, count: u32, now: Mono) {
+        self.record.cancels += u64::from(count);
+        for _ in 0..count {
+            self.cancel_budget.on_cancel(now);
+        }
+    }
+
+    fn poll_liveness(&mut self, now: Now, actions: &mut Actions) {
+        while let Some(verdict) = self.liveness.poll_verdict(now.mono) {
+            match verdict {
+                Verdict::Probe(_) => actions.push(Action::Probe(self.symbol)),
+                Verdict::Stale(stream, silence) => {
+                    self.say(What::StreamStale(stream, silence), actions)
+                }
+                Verdict::Dead(stream, silence) => self.on_stream_dead(stream, silence, actions),
+            }
+        }
+    }
+
+    fn on_stream_dead(&mut self, stream: Stream, silence: Span, actions: &mut Actions) {
+        self.say(What::StreamDead(stream, silence), actions);
+        let link = match stream {
+            Stream::Depth | Stream::BookTicker => Link::Public,
+            Stream::Trade | Stream::Mark => Link::Market,
+            Stream::User => Link::User,
+        };
+        if link == Link::Public {
+            self.lose_book(BookLoss::StreamLost, actions);
+        }
+        actions.push(Action::Reconnect(link));
+    }
+
+    fn poll_orders(&mut self, now: Now, actions: &mut Actions) {
+        while let Some(change) = self.tracker.poll_timeout(now.mono) {
+            if change.query {
+                actions.push(Action::QueryOrder(self.symbol, change.id));
+            }
+            self.on_change(&change, now, actions);
+        }
+    }
+
+    fn poll_timers(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
+        while let Some(timer) = self.timers.poll_expired(now.mono) {
+            match timer {
+                Timer::Snapshot => self.fetch_snapshot(now.mono, actions),
+                Timer::Reconcile => self.on_reconcile_due(now, shared, actions),
+                Timer::DeadMan => self.dead_man.on_due(),
+                Timer::Stop | Timer::Requote | Timer::Sample => self.quoting.demand(),
+                Timer::Liveness | Timer::Orders | Timer::Halt => {}
+            }
+        }
+        if let Some(mid) = self.mid() {
+            self.volatility.on_mid(now.mono, mid);
+        }
+    }
+
+    /// Brings what others read up to date at the end of a step.
+    fn settle(&mut self, now: Now, shared: &mut Shared) {
+        let exposure = self.tracker.exposure();
+        self.record.on_step(&Moment {
+            now: now.mono,
+            position: self.position.size(),
+            buy: exposure.buy,
+            sell: exposure.sell,
+            open: self.tracker.open_count(),
+            is_two_sided: self.tracker.resting_count(Side::Buy) > 0
+                && self.tracker.resting_count(Side::Sell) > 0,
+        });
+        self.record
+            .on_cancel_rate(self.cancel_budget.used(now.mono));
+        shared.on_notional(self.symbol, self.notional_used());
+    }
+
+    /// |position| plus the larger side of what could still fill, at mid.
+    fn notional_used(&self) -> crate::units::Quote {
+        let Some(price) = self.mark_or_mid() else {
+            return crate::units::Quote::ZERO;
+        };
+        let exposure = self.tracker.exposure();
+        let size = self.position.size();
+        let reach = (size + exposure.buy)
+            .abs()
+            .max((size - exposure.sell).abs());
+        self.instrument.value_at(price, reach)
+    }
+
+    /// Notes how old the data is on which open orders rest, before this step changes anything.
+    pub(super) fn on_step_begins(&mut self, now: Mono) {
+        if self.tracker.open_count() > 0
+            && let Some(age) = self.liveness.age(Stream::Depth, now)
+        {
+            self.record.on_data_age(age);
+        }
+    }
+
+    pub(super) fn say(&self, what: What, actions: &mut Actions) {
+        actions.say(Notice {
+            symbol: Some(self.symbol),
+            what,
+        });
+    }
+
+    /// Everything that later behaviour depends on, for recordings.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut digest = crate::digest::Digest::default();
+        self.position.digest(&mut digest);
+        self.tracker.digest(&mut digest);
+        digest.word(self.mode as i64);
+        digest.word(self.book().map_or(0, |b| b.digest().cast_signed()));
+        digest.finish()
+    }
+
+    /// Signed position.
+    #[must_use]
+    pub(super) fn size(&self) -> Lots {
+        self.position.size()
+    }
+}

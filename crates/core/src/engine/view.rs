@@ -1,0 +1,185 @@
+//! Owns the plain snapshot that dashboard, metrics, health and tests read; computes nothing that decides.
+
+use super::desk::Desk;
+use super::record::Record;
+use super::shared::Shared;
+use crate::book::Touch;
+use crate::event::{Link, Stream};
+use crate::instrument::SymbolId;
+use crate::notice::HaltReason;
+use crate::order::OrderId;
+use crate::orders::state::OrderState;
+use crate::strategy::{Explanation, Missing, Mode};
+use crate::units::{Lots, Mono, Now, PerSide, Price8, Quote, Side, Span, Ticks};
+use alloc::vec::Vec;
+
+/// Everything, at one instant.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct View {
+    /// When it was made.
+    pub now: Now,
+    /// Session number.
+    pub session: u32,
+    /// Why nothing is quoted on any symbol.
+    pub halt: Option<HaltReason>,
+    /// Connections that are up: public, market, user, orders.
+    pub links_up: [bool; 4],
+    /// Wallet balance of the margin asset.
+    pub wallet: Option<Quote>,
+    /// Request weight used in the running minute.
+    pub weight_used: i64,
+    /// Each symbol, by id.
+    pub symbols: Vec<SymbolView>,
+}
+
+/// One symbol at one instant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SymbolView {
+    /// Id.
+    pub symbol: SymbolId,
+    /// Mode.
+    pub mode: Mode,
+    /// Why nothing is quoted.
+    pub obstacle: Option<Missing>,
+    /// Halt of this symbol and when it ends.
+    pub halt: Option<(HaltReason, Option<Mono>)>,
+    /// Why the ladder is as it is.
+    pub explanation: Explanation,
+    /// Best bid and ask while the book is true.
+    pub touch: Option<Touch>,
+    /// Mark price.
+    pub mark: Option<Price8>,
+    /// Signed position.
+    pub position: Lots,
+    /// `net_max`.
+    pub net_max: Lots,
+    /// Average entry price.
+    pub entry: Option<Price8>,
+    /// Realised profit before fees and funding.
+    pub realized: Quote,
+    /// Unrealised profit at mark; `None` without a price.
+    pub unrealized: Option<Quote>,
+    /// Value paid for the position, signed like it.
+    pub cost: Quote,
+    /// Commission; a cost is negative.
+    pub fees: Quote,
+    /// Funding.
+    pub funding: Quote,
+    /// Highest trade id in the books.
+    pub trade_id_max: Option<i64>,
+    /// Orders not done.
+    pub orders: Vec<OrderView>,
+    /// Layers wanted per side.
+    pub expected: PerSide<usize>,
+    /// Orders resting per side.
+    pub resting: PerSide<usize>,
+    /// What could still fill.
+    pub exposure: PerSide<Lots>,
+    /// Silence of depth, mark price and trades.
+    pub ages: [Option<Span>; 3],
+    /// Lag of the depth stream's event time.
+    pub lag: Option<Span>,
+    /// Cancels in the last minute.
+    pub cancels_last_min: u32,
+    /// When the exchange will cancel our orders unless we arm again.
+    pub dead_man_deadline: Option<Mono>,
+    /// Measurements.
+    pub record: Record,
+}
+
+/// One order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OrderView {
+    /// Client id.
+    pub id: OrderId,
+    /// Side.
+    pub side: Side,
+    /// Price.
+    pub price: Ticks,
+    /// Size.
+    pub size: Lots,
+    /// Filled.
+    pub filled: Lots,
+    /// State.
+    pub state: OrderState,
+    /// When it was placed.
+    pub placed_at: Mono,
+}
+
+impl View {
+    /// Takes the present state over; reuses its memory.
+    pub(super) fn refresh<'a>(
+        &mut self,
+        now: Now,
+        shared: &Shared,
+        desks: impl Iterator<Item = &'a Desk>,
+    ) {
+        self.now = now;
+        self.session = shared.ids.session();
+        self.halt = shared.halt;
+        self.links_up =
+            [Link::Public, Link::Market, Link::User, Link::Orders].map(|l| shared.is_up(l));
+        self.wallet = shared.wallet;
+        self.weight_used = shared.weight.used(now.mono);
+        self.symbols.clear();
+        self.symbols
+            .extend(desks.map(|desk| SymbolView::of(desk, now)));
+    }
+}
+
+impl SymbolView {
+    fn of(desk: &Desk, now: Now) -> Self {
+        let count = |side: Side| desk.tracker.resting_count(side);
+        let wanted = |side: Side| desk.desired.slots.of(side).len();
+        Self {
+            symbol: desk.symbol,
+            mode: desk.mode,
+            obstacle: desk.obstacle,
+            halt: desk.halt.as_ref().map(|h| (h.reason, h.due_at())),
+            explanation: desk.desired.explanation.clone(),
+            touch: desk.touch(),
+            mark: desk.mark.map(|m| m.mark),
+            position: desk.position.size(),
+            net_max: desk.params.risk.net_max,
+            entry: desk.position.entry(&desk.instrument),
+            realized: desk.position.realised(),
+            unrealized: desk
+                .mark_or_mid()
+                .map(|p| desk.position.unrealised(&desk.instrument, p)),
+            cost: desk.position.cost(),
+            fees: desk.position.fees(),
+            funding: desk.position.funding(),
+            trade_id_max: desk.position.trade_id_max(),
+            orders: desk.tracker.iter().map(OrderView::of).collect(),
+            expected: PerSide {
+                buy: wanted(Side::Buy),
+                sell: wanted(Side::Sell),
+            },
+            resting: PerSide {
+                buy: count(Side::Buy),
+                sell: count(Side::Sell),
+            },
+            exposure: desk.tracker.exposure(),
+            ages: [Stream::Depth, Stream::Mark, Stream::Trade]
+                .map(|s| desk.liveness.age(s, now.mono)),
+            lag: desk.liveness.lag(Stream::Depth),
+            cancels_last_min: desk.cancel_budget.used(now.mono),
+            dead_man_deadline: desk.dead_man.deadline,
+            record: desk.record,
+        }
+    }
+}
+
+impl OrderView {
+    fn of(order: &crate::orders::state::Order) -> Self {
+        Self {
+            id: order.id,
+            side: order.side,
+            price: order.price,
+            size: order.size,
+            filled: order.filled,
+            state: order.state(),
+            placed_at: order.placed_at,
+        }
+    }
+}

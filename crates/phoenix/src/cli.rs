@@ -1,0 +1,47 @@
+//! The command line: which commands exist and how they end; does not know how they do their work.
+
+pub mod check_config;
+pub mod demo;
+pub mod exchange;
+pub mod exit;
+pub mod output;
+pub mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// Market maker for Binance USDⓈ-M perpetual futures.
+#[derive(Debug, Parser)]
+#[command(name = "phoenix", version, about, after_help = exit::HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    CheckConfig(check_config::Args),
+}
+
+/// Parses the process's arguments, runs the command, and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a closed output is nobody's concern here.
+            let _ = error.print();
+            let exit = if error.use_stderr() {
+                Exit::Config
+            } else {
+                Exit::Designed
+            };
+            return exit.into();
+        }
+    };
+    match cli.command {
+        Command::CheckConfig(args) => check_config::main(&args).into(),
+    }
+}

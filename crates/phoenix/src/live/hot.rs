@@ -1,0 +1,514 @@
+//! Owns the hot thread: sockets in, engine, orders out, one event at a time with nothing handed over in
+//! between. Everything slow belongs to the cold thread, and is never waited for.
+
+use super::clock::Clock;
+use super::links::{AfterLoss, LinkEvent, LinkSlot, Target};
+use super::orders::{Answered, Desk, OrderChannel, OrderEvent};
+use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
+use crate::binance::contracts::Contracts;
+use crate::binance::decode::market::MarketDecoder;
+use crate::binance::decode::user::UserDecoder;
+use crate::binance::decode::{AccountScope, Control, Decoded};
+use crate::binance::routes::{Route, Venue, subscription};
+use crate::net::{Endpoint, NetError};
+use phoenix_core::action::{Action, Actions};
+use phoenix_core::engine::Engine;
+use phoenix_core::event::{
+    Account, AccountReason, Event, Link, LinkState, Malformed, Operator, Outcome, Reply, Stream, Why,
+};
+use phoenix_core::notice::{Notice, What};
+use phoenix_core::order::NewOrder;
+use phoenix_core::units::{Mono, Now, Span};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+/// How often a snapshot of the engine goes to the cold thread.
+const VIEW_EVERY: Span = Span::from_millis(200);
+/// Actions of one step: a full re-quote of the largest ladder.
+const ACTIONS_CAPACITY: usize = 512;
+
+/// Which kind of frame a socket carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Public,
+    Market,
+    User,
+}
+
+impl Source {
+    const ALL: [Self; 3] = [Self::User, Self::Public, Self::Market];
+
+    const fn link(self) -> Link {
+        match self {
+            Self::Public => Link::Public,
+            Self::Market => Link::Market,
+            Self::User => Link::User,
+        }
+    }
+}
+
+/// What woke the loop.
+enum Woken {
+    Link(Source, LinkEvent),
+    Orders(Option<OrderEvent>),
+    Cold(ToHot),
+    ColdGone,
+    Timer,
+}
+
+/// What the hot thread needs to start.
+#[derive(Debug)]
+pub struct HotSetup {
+    /// Clocks.
+    pub clock: Clock,
+    /// Addresses.
+    pub venue: Venue,
+    /// Contract data of the traded symbols.
+    pub contracts: Contracts,
+    /// Client ids and margin asset.
+    pub account: AccountScope,
+    /// Configuration events with which the engine begins.
+    pub symbols: Vec<OwnedConfig>,
+    /// Whether orders are decided but not sent.
+    pub dry_run: bool,
+}
+
+/// The hot thread's state.
+pub struct Hot {
+    engine: Engine,
+    actions: Actions,
+    clock: Clock,
+    venue: Venue,
+    contracts: Contracts,
+    account: AccountScope,
+    public: LinkSlot,
+    market: LinkSlot,
+    user: LinkSlot,
+    orders: OrderChannel,
+    market_decoder: MarketDecoder,
+    user_decoder: UserDecoder,
+    from_cold: mpsc::Receiver<ToHot>,
+    to_cold: mpsc::Sender<ToCold>,
+    timer: Pin<Box<Sleep>>,
+    view_at: Mono,
+    batch: Vec<NewOrder>,
+    dry_run: bool,
+    /// Messages for the cold thread that found no room, by whether the books depend on them.
+    backlog: Vec<ToCold>,
+    dropped: u64,
+    unreadable: u64,
+    is_over: bool,
+}
+
+impl Hot {
+    /// Prepares the thread's state; connects nothing yet.
+    ///
+    /// # Errors
+    /// [`NetError::Url`] when a stream address cannot be used.
+    pub fn new(
+        setup: HotSetup,
+        engine: Engine,
+        orders: OrderChannel,
+        from_cold: mpsc::Receiver<ToHot>,
+        to_cold: mpsc::Sender<ToCold>,
+    ) -> Result<Self, NetError> {
+        let now = setup.clock.mono();
+        let mut hot = Self {
+            engine,
+            actions: Actions::with_capacity(ACTIONS_CAPACITY),
+            clock: setup.clock,
+            venue: setup.venue,
+            contracts: setup.contracts,
+            account: setup.account,
+            public: LinkSlot::new(AfterLoss::Reconnect, 0x7075_626c),
+            market: LinkSlot::new(AfterLoss::Reconnect, 0x6d61_726b),
+            user: LinkSlot::new(AfterLoss::Wait, 0x7573_6572),
+            orders,
+            market_decoder: MarketDecoder::default(),
+            user_decoder: UserDecoder::default(),
+            from_cold,
+            to_cold,
+            timer: Box::pin(tokio::time::sleep_until(Instant::now())),
+            view_at: now,
+            batch: Vec::with_capacity(ACTIONS_CAPACITY),
+            dry_run: setup.dry_run,
+            backlog: Vec::new(),
+            dropped: 0,
+            unreadable: 0,
+            is_over: false,
+        };
+        for config in &setup.symbols {
+            hot.step(&config.event());
+        }
+        hot.connect_streams()?;
+        hot.tell(ToCold::NeedListenKey);
+        Ok(hot)
+    }
+
+    /// Points the public and market connections at the streams of all symbols.
+    fn connect_streams(&mut self) -> Result<(), NetError> {
+        for (route, streams) in [
+            (Route::Public, [Stream::Depth, Stream::BookTicker]),
+            (Route::Market, [Stream::Trade, Stream::Mark]),
+        ] {
+            let names: Vec<String> = self
+                .contracts
+                .iter()
+                .flat_map(|c| streams.iter().filter_map(|s| subscription(&c.instrument.name, *s)))
+                .collect();
+            let url = self.venue.streams_url(route, names.iter().map(String::as_str));
+            let target = target_of(&url)?;
+            match route {
+                Route::Market => self.market.retarget(target),
+                _ => self.public.retarget(target),
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs until the engine has stopped or the cold thread is gone.
+    pub async fn run(mut self) {
+        while !self.is_over {
+            let woken = std::future::poll_fn(|cx| self.poll_woken(cx)).await;
+            self.on_woken(woken);
+            self.drain_answers();
+            self.send_view();
+            self.set_timer();
+            self.send_backlog();
+        }
+        self.user.close().await;
+        self.public.close().await;
+        self.market.close().await;
+        self.orders.close().await;
+    }
+
+    /// Operator first, then our own orders, then the market: what limits risk is never behind data.
+    fn poll_woken(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
+        if let Poll::Ready(message) = self.from_cold.poll_recv(cx) {
+            return Poll::Ready(message.map_or(Woken::ColdGone, Woken::Cold));
+        }
+        let desk = Desk { contracts: &self.contracts, account: &self.account };
+        if let Poll::Ready(event) = self.orders.poll(cx, desk) {
+            return Poll::Ready(Woken::Orders(event));
+        }
+        for source in Source::ALL {
+            if let Poll::Ready(event) = self.link(source).poll(cx) {
+                return Poll::Ready(Woken::Link(source, event));
+            }
+        }
+        self.timer.as_mut().poll(cx).map(|()| Woken::Timer)
+    }
+
+    const fn link(&mut self, source: Source) -> &mut LinkSlot {
+        match source {
+            Source::Public => &mut self.public,
+            Source::Market => &mut self.market,
+            Source::User => &mut self.user,
+        }
+    }
+
+    fn on_woken(&mut self, woken: Woken) {
+        match woken {
+            Woken::Link(source, event) => self.on_link(source, event),
+            Woken::Orders(Some(OrderEvent::Up)) => self.step(&Event::Link(Link::Orders, LinkState::Up)),
+            Woken::Orders(Some(OrderEvent::Down(why))) => {
+                tracing::warn!(%why, "order channel lost");
+                self.step(&Event::Link(Link::Orders, LinkState::Down));
+            }
+            Woken::Orders(Some(OrderEvent::Used(used))) => {
+                if let Some(weight) = used.weight_1m {
+                    self.step(&Event::Reply(Reply::Weight(weight)));
+                }
+            }
+            Woken::Orders(None) => {}
+            Woken::Cold(message) => self.on_cold(message),
+            Woken::ColdGone => self.is_over = true,
+            Woken::Timer => self.step(&Event::Wakeup),
+        }
+    }
+
+    fn on_link(&mut self, source: Source, event: LinkEvent) {
+        match event {
+            LinkEvent::Up => {
+                tracing::info!(link = ?source.link(), "connected");
+                self.step(&Event::Link(source.link(), LinkState::Up));
+            }
+            LinkEvent::Down(why) => {
+                tracing::warn!(link = ?source.link(), %why, "connection lost");
+                self.step(&Event::Link(source.link(), LinkState::Down));
+                if source == Source::User {
+                    self.tell(ToCold::NeedListenKey);
+                }
+            }
+            LinkEvent::Text(text) => self.on_text(source, &text),
+        }
+    }
+
+    fn on_text(&mut self, source: Source, text: &Utf8Bytes) {
+        let now = self.clock.now();
+        self.link(source).on_data();
+        let decoded = match source {
+            Source::User => self.user_decoder.decode(&self.contracts, &self.account, text.as_bytes()),
+            Source::Public | Source::Market => self.market_decoder.decode(&self.contracts, text.as_bytes()),
+        };
+        match decoded {
+            Decoded::Event(event) => {
+                self.actions.clear();
+                self.engine.step(now, &event, &mut self.actions);
+                let told = of_account(&event, now);
+                self.carry_out(now);
+                if let Some(message) = told {
+                    self.tell(message);
+                }
+            }
+            Decoded::Control(Control::ServerShutdown) => {
+                tracing::warn!(link = ?source.link(), "the exchange announces a shutdown of this connection");
+                self.renew_link(source.link());
+            }
+            Decoded::Control(Control::Refused(_, code)) => {
+                tracing::warn!(link = ?source.link(), code, "a subscription was refused");
+            }
+            Decoded::Unreadable(why) => self.on_unreadable(source, why),
+            Decoded::AccountConfig(config) => tracing::warn!(?config, "an account setting was changed"),
+            Decoded::Partial(..) | Decoded::Control(Control::Ack(_)) | Decoded::Ignored(_) => {}
+        }
+    }
+
+    /// A frame that belongs to nobody: counted and told; the books of every symbol on it are in doubt.
+    fn on_unreadable(&mut self, source: Source, why: Malformed) {
+        self.unreadable += 1;
+        tracing::warn!(link = ?source.link(), ?why, count = self.unreadable, "a frame could not be read");
+        match source {
+            Source::User => self.step(&Event::Account(Account::Malformed(why))),
+            Source::Public => {
+                let ids: Vec<_> = self.contracts.iter().map(|c| c.id).collect();
+                for id in ids {
+                    let malformed = phoenix_core::event::Market::Malformed(Stream::Depth, why);
+                    self.step(&Event::Market(id, malformed));
+                }
+            }
+            Source::Market => {}
+        }
+    }
+
+    fn on_cold(&mut self, message: ToHot) {
+        match message {
+            ToHot::Reply(reply) => self.on_reply(&reply),
+            ToHot::ListenKey(key) => match target_of(&self.venue.user_url(&key)) {
+                Ok(target) => self.user.retarget(target),
+                Err(error) => tracing::error!(%error, "the user stream's address cannot be used"),
+            },
+            ToHot::Operator(operator) => self.step(&Event::Operator(operator)),
+            ToHot::Config(config) => self.on_config(&config),
+            ToHot::Abandon => self.is_over = true,
+        }
+    }
+
+    fn on_reply(&mut self, reply: &OwnedReply) {
+        if let OwnedReply::Account(_, Err(Some(refusal))) | OwnedReply::OpenOrders(_, _, Err(Some(refusal))) = reply
+            && refusal.why == Why::Clock
+        {
+            self.tell(ToCold::ClockRefused);
+        }
+        self.step(&reply.event());
+    }
+
+    fn on_config(&mut self, config: &OwnedConfig) {
+        let streams_change = match config {
+            OwnedConfig::Add(id, instrument, ..) => self.contracts.add(*id, (**instrument).clone()).is_ok(),
+            OwnedConfig::Change(..) | OwnedConfig::Remove(_) => false,
+        };
+        self.step(&config.event());
+        if streams_change && let Err(error) = self.connect_streams() {
+            tracing::error!(%error, "the streams' address cannot be used");
+        }
+    }
+
+    fn drain_answers(&mut self) {
+        while let Some(answered) = self.orders.next_answer() {
+            self.on_answer(&answered);
+        }
+    }
+
+    fn on_answer(&mut self, answered: &Answered) {
+        if let Outcome::Refused(refusal) = answered.outcome
+            && refusal.why == Why::Clock
+        {
+            self.tell(ToCold::ClockRefused);
+        }
+        self.step(&answered.event());
+    }
+
+    fn step(&mut self, event: &Event<'_>) {
+        let now = self.clock.now();
+        self.actions.clear();
+        self.engine.step(now, event, &mut self.actions);
+        self.carry_out(now);
+    }
+
+    /// Carries out what the engine asked for, in order; neighbouring new orders travel together.
+    fn carry_out(&mut self, now: Now) {
+        let actions = std::mem::take(&mut self.actions);
+        for action in actions.as_slice() {
+            if !matches!(action, Action::Place(_)) {
+                self.flush_batch();
+            }
+            self.carry_out_one(*action, now);
+        }
+        self.flush_batch();
+        self.actions = actions;
+    }
+
+    fn carry_out_one(&mut self, action: Action, now: Now) {
+        let desk = Desk { contracts: &self.contracts, account: &self.account };
+        match action {
+            Action::Place(approved) => {
+                self.batch.push(*approved.inner());
+                self.tell(ToCold::Placed(*approved.inner(), now));
+            }
+            Action::Amend(approved) if !self.dry_run => self.orders.amend(desk, approved.inner()),
+            Action::Cancel(symbol, id) if !self.dry_run => self.orders.cancel(desk, symbol, id),
+            Action::Amend(_) | Action::Cancel(..) => {}
+            Action::Say(notice) => self.tell(ToCold::Notice(notice, now)),
+            Action::Reconnect(link) => self.renew_link(link),
+            Action::RenewListenKey => self.tell(ToCold::NeedListenKey),
+            Action::Stopped => {
+                self.tell(ToCold::Stopped);
+                self.is_over = true;
+            }
+            Action::CancelAll(_)
+            | Action::QueryOrder(..)
+            | Action::FetchOpenOrders(_)
+            | Action::FetchAccount
+            | Action::FetchTrades(..)
+            | Action::FetchSnapshot(_)
+            | Action::Probe(_)
+            | Action::ArmDeadMan(..) => self.tell(ToCold::Ask(action, now.mono)),
+        }
+    }
+
+    fn flush_batch(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        if !self.dry_run {
+            let desk = Desk { contracts: &self.contracts, account: &self.account };
+            self.orders.place(desk, &batch);
+        }
+        self.batch = batch;
+        self.batch.clear();
+    }
+
+    fn renew_link(&mut self, link: Link) {
+        match link {
+            Link::Public => self.public.reconnect(),
+            Link::Market => self.market.reconnect(),
+            Link::User => {
+                self.user.reconnect();
+                self.tell(ToCold::NeedListenKey);
+            }
+            Link::Orders => {}
+        }
+        if link != Link::Orders {
+            let now = self.clock.now();
+            let mut actions = Actions::default();
+            self.engine.step(now, &Event::Link(link, LinkState::Down), &mut actions);
+            for action in actions.as_slice() {
+                // Nothing that reconnects can follow from a link that is down: no recursion.
+                if !matches!(action, Action::Reconnect(_)) {
+                    self.carry_out_one(*action, now);
+                }
+            }
+        }
+    }
+
+    fn send_view(&mut self) {
+        let now = self.clock.now();
+        if now.mono < self.view_at {
+            return;
+        }
+        self.view_at = now.mono.after(VIEW_EVERY);
+        self.engine.refresh_view(now);
+        let view = Box::new(self.engine.view().clone());
+        self.tell(ToCold::View(view));
+    }
+
+    fn set_timer(&mut self) {
+        let engine_at = self.engine.next_wakeup().map(|(at, _)| at);
+        let next = engine_at.map_or(self.view_at, |at| at.min(self.view_at));
+        self.timer.as_mut().reset(Instant::from_std(self.clock.deadline(next)));
+    }
+
+    /// Never waits: what the books depend on is kept here until there is room.
+    fn tell(&mut self, message: ToCold) {
+        let Err(error) = self.to_cold.try_send(message) else { return };
+        let message = error.into_inner();
+        let is_kept = match &message {
+            ToCold::Updated(..) | ToCold::Funding(..) | ToCold::Stopped | ToCold::Ask(..) => true,
+            ToCold::NeedListenKey => true,
+            ToCold::Placed(..) | ToCold::Notice(..) | ToCold::View(_) | ToCold::ClockRefused => false,
+        };
+        if is_kept {
+            self.backlog.push(message);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    fn send_backlog(&mut self) {
+        while let Some(message) = self.backlog.first() {
+            if self.to_cold.try_send(message.clone()).is_err() {
+                return;
+            }
+            self.backlog.remove(0);
+        }
+    }
+}
+
+/// What the journal wants to know of an account event.
+fn of_account(event: &Event<'_>, now: Now) -> Option<ToCold> {
+    let Event::Account(account) = event else { return None };
+    match account {
+        Account::Order(update) => Some(ToCold::Updated(Box::new(*update), now)),
+        Account::Update(update) if update.reason == AccountReason::Funding => {
+            Some(ToCold::Funding(update.symbol?, update.balance?.change.raw(), update.time))
+        }
+        Account::Update(_)
+        | Account::Lite(_)
+        | Account::ListenKeyExpired
+        | Account::MarginCall
+        | Account::Malformed(_) => None,
+    }
+}
+
+/// Splits a stream URL into host and request target.
+fn target_of(url: &str) -> Result<Target, NetError> {
+    let (base, path_and_query) = match url.find("://").and_then(|at| {
+        let rest = url.get(at + 3..)?;
+        rest.find('/').map(|slash| at + 3 + slash)
+    }) {
+        Some(split) => url.split_at(split),
+        None => (url, ""),
+    };
+    Ok(Target { endpoint: Endpoint::parse(base)?, path_and_query: path_and_query.to_owned() })
+}
+
+impl std::fmt::Debug for Hot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hot").field("dry_run", &self.dry_run).finish_non_exhaustive()
+    }
+}
+
+/// A notice that the shell itself makes.
+#[must_use]
+pub const fn shell_notice(what: What) -> Notice {
+    Notice { symbol: None, what }
+}
+
+/// Asks the hot thread for a graceful end.
+pub const STOP: ToHot = ToHot::Operator(Operator::Stop);

@@ -1,0 +1,163 @@
+//! Owns one thread's REST requests: signs, sends, and turns every ending into one of three outcomes; knows
+//! nothing of when to ask.
+
+use super::clock::Clock;
+use crate::binance::codes::{Context, rest_outcome};
+use crate::binance::decode::rest::BodyError;
+use crate::binance::encode::Validity;
+use crate::binance::encode::rest::{Auth, EncodeError, Endpoint, Method, RestEncoder, Security};
+use crate::binance::limits::Used;
+use crate::binance::sign::Signer;
+use crate::net::http::{Answer, Call, Client, RequestError};
+use crate::net::{Endpoint as Host, NetError};
+use bytes::Bytes;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use phoenix_core::event::{Outcome, Refusal, Why};
+use phoenix_core::units::Span;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `recvWindow` of every signed request: an order that arrives later is refused instead of placed stale.
+pub const RECV_WINDOW: Span = Span::from_millis(5_000);
+
+/// REST access for one thread; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    client: Arc<Client>,
+    signer: Arc<Signer>,
+    key: Option<HeaderValue>,
+    clock: Clock,
+    limit: Duration,
+}
+
+/// An answer, read.
+#[derive(Debug)]
+pub struct Read<T> {
+    /// What it means.
+    pub outcome: Outcome<T>,
+    /// Limits used, as the headers say.
+    pub used: Used,
+}
+
+impl Rest {
+    /// Access to `host`; nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`NetError::Url`] when the host cannot be used.
+    pub fn new(host: Host, signer: Arc<Signer>, clock: Clock, limit: Duration) -> Result<Self, NetError> {
+        // A key that is not a header value is sent to nobody; the exchange would refuse it anyway.
+        let mut key = HeaderValue::from_str(signer.api_key()).ok();
+        if let Some(value) = &mut key {
+            value.set_sensitive(true);
+        }
+        Ok(Self { client: Arc::new(Client::new(host)?), signer, key, clock, limit })
+    }
+
+    /// The clock that stamps requests.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The key that signs.
+    #[must_use]
+    pub fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// Who signs, stamped with the exchange's time now.
+    #[must_use]
+    pub fn auth(&self) -> Auth<'_> {
+        Auth { signer: &self.signer, validity: Validity { timestamp: self.clock.wall(), window: RECV_WINDOW } }
+    }
+
+    /// Sends a request target that was written for `endpoint`.
+    ///
+    /// # Errors
+    /// [`RequestError`], sorted by whether it can have had an effect.
+    pub async fn send(&self, endpoint: Endpoint, target: &[u8]) -> Result<Answer, RequestError> {
+        let path_and_query = std::str::from_utf8(target)
+            .map_err(|_| RequestError::NotSent(NetError::Lost("the request is not text".to_owned())))?;
+        let header = match endpoint.security() {
+            Security::Open => None,
+            Security::ApiKey | Security::Signed => {
+                self.key.clone().map(|key| (HeaderName::from_static("x-mbx-apikey"), key))
+            }
+        };
+        let method = match endpoint.method() {
+            Method::Get => hyper::Method::GET,
+            Method::Post => hyper::Method::POST,
+            Method::Put => hyper::Method::PUT,
+            Method::Delete => hyper::Method::DELETE,
+        };
+        let call = Call { method, path_and_query, header, body: Bytes::new(), limit: self.limit };
+        self.client.send(call).await
+    }
+
+    /// Turns an ending into an outcome; a body that cannot be read is logged here.
+    pub fn read<T>(
+        &self,
+        endpoint: Endpoint,
+        result: Result<Answer, RequestError>,
+        decode: impl FnOnce(&[u8]) -> Result<T, BodyError>,
+    ) -> Read<T> {
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(error) => return Read { outcome: unanswered(endpoint, &error), used: Used::default() },
+        };
+        let mut used = Used::default();
+        for (name, value) in &answer.headers {
+            used.on_header(name.as_str(), value.as_bytes());
+        }
+        let context = self.context(endpoint, &answer.headers);
+        let (outcome, wrong) = rest_outcome(context, answer.status.as_u16(), &answer.body, decode);
+        if let Some(why) = wrong {
+            tracing::warn!(path = endpoint.path(), %why, "an answer could not be read");
+        }
+        Read { outcome, used }
+    }
+
+    /// What is known about an answer besides its body.
+    #[must_use]
+    pub fn context(&self, endpoint: Endpoint, headers: &HeaderMap) -> Context {
+        let seconds = headers.get("retry-after").and_then(|v| v.to_str().ok()?.trim().parse::<i64>().ok());
+        Context {
+            kind: endpoint.kind(),
+            now: self.clock.wall(),
+            retry_after: seconds.filter(|s| (0..=259_200).contains(s)).map(Span::from_secs),
+        }
+    }
+
+    /// Writes, sends and reads one request.
+    pub async fn ask<T>(
+        &self,
+        write: impl FnOnce(&mut RestEncoder, Auth<'_>, &mut Vec<u8>) -> Result<Endpoint, EncodeError>,
+        decode: impl FnOnce(&[u8]) -> Result<T, BodyError>,
+    ) -> Read<T> {
+        let mut target = Vec::with_capacity(256);
+        let endpoint = match write(&mut RestEncoder::default(), self.auth(), &mut target) {
+            Ok(endpoint) => endpoint,
+            Err(error) => {
+                tracing::error!(%error, "a request could not be written");
+                return Read { outcome: Outcome::Refused(refusal(Why::NotSent)), used: Used::default() };
+            }
+        };
+        let result = self.send(endpoint, &target).await;
+        self.read(endpoint, result, decode)
+    }
+}
+
+/// A refusal that came from this side.
+#[must_use]
+pub const fn refusal(why: Why) -> Refusal {
+    Refusal { why, code: 0, retry_after: Span::ZERO }
+}
+
+fn unanswered<T>(endpoint: Endpoint, error: &RequestError) -> Outcome<T> {
+    tracing::debug!(path = endpoint.path(), %error, "no answer");
+    match error {
+        RequestError::NotSent(_) => Outcome::Refused(refusal(Why::NotSent)),
+        RequestError::Unknown(_) if endpoint.kind().changes_state() => Outcome::Unknown,
+        RequestError::Unknown(_) => Outcome::Refused(refusal(Why::Transient)),
+    }
+}

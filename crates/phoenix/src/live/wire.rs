@@ -1,0 +1,196 @@
+//! Owns what the hot and the cold thread tell each other; decides nothing.
+
+use phoenix_core::action::Action;
+use phoenix_core::engine::view::View;
+use phoenix_core::event::{
+    AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, DepthSnapshot, Event, Level, Market,
+    Operator, OrderReport, OrderUpdate, Outcome, PositionReport, Refusal, Reply, Resume, TradeReport,
+};
+use phoenix_core::instrument::{Instrument, SymbolId};
+use phoenix_core::notice::Notice;
+use phoenix_core::order::{NewOrder, OrderId};
+use phoenix_core::params::SymbolParams;
+use phoenix_core::units::{Mono, Now, Span, Wall};
+
+/// Messages waiting for the hot thread. When it is full the cold thread waits; it never holds locks then.
+pub const TO_HOT_MAX: usize = 1_024;
+/// Messages waiting for the cold thread. When it is full, requests are answered "not sent" at once and the
+/// engine asks again; fills wait in the hot thread, everything else is dropped and counted.
+pub const TO_COLD_MAX: usize = 8_192;
+
+/// A reply that crosses threads, with its lists owned.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OwnedReply {
+    /// See [`Reply::Cancel`].
+    Cancel(SymbolId, OrderId, Outcome<OrderReport>),
+    /// See [`Reply::CancelAll`].
+    CancelAll(SymbolId, Outcome<()>),
+    /// See [`Reply::Query`].
+    Query(SymbolId, OrderId, Outcome<OrderReport>),
+    /// See [`Reply::OpenOrders`].
+    OpenOrders(SymbolId, Mono, Result<Vec<OrderReport>, Option<Refusal>>),
+    /// See [`Reply::Account`].
+    Account(Mono, Result<OwnedAccount, Option<Refusal>>),
+    /// See [`Reply::Trades`].
+    Trades(SymbolId, Mono, Result<Vec<TradeReport>, Option<Refusal>>),
+    /// See [`Reply::Probe`].
+    Probe(SymbolId, Mono, Outcome<BookTicker>),
+    /// See [`Reply::DeadMan`].
+    DeadMan(SymbolId, Mono, Outcome<Span>),
+    /// See [`Market::Snapshot`] and [`Market::SnapshotFailed`].
+    Snapshot(SymbolId, Result<OwnedSnapshot, Refusal>),
+    /// See [`Reply::Weight`].
+    Weight(u32),
+}
+
+/// Balance and positions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedAccount {
+    /// Wallet of the margin asset.
+    pub balance: Option<BalanceReport>,
+    /// Positions, flat ones included.
+    pub positions: Vec<PositionReport>,
+    /// Exchange time that the positions contain every fill of.
+    pub time: Wall,
+}
+
+/// A depth snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedSnapshot {
+    /// `lastUpdateId`.
+    pub last_id: i64,
+    /// `T`.
+    pub transact_time: Wall,
+    /// Bids, best first.
+    pub bids: Vec<Level>,
+    /// Asks, best first.
+    pub asks: Vec<Level>,
+}
+
+const fn outcome_of<'a, T>(result: &'a Result<T, Option<Refusal>>) -> Outcome<&'a T> {
+    match result {
+        Ok(value) => Outcome::Accepted(value),
+        Err(Some(refusal)) => Outcome::Refused(*refusal),
+        Err(None) => Outcome::Unknown,
+    }
+}
+
+fn map<T, U>(outcome: Outcome<T>, f: impl FnOnce(T) -> U) -> Outcome<U> {
+    match outcome {
+        Outcome::Accepted(value) => Outcome::Accepted(f(value)),
+        Outcome::Refused(refusal) => Outcome::Refused(refusal),
+        Outcome::Unknown => Outcome::Unknown,
+    }
+}
+
+impl OwnedReply {
+    /// Shows it as the event that the engine takes.
+    #[must_use]
+    pub fn event(&self) -> Event<'_> {
+        let reply = match self {
+            Self::Cancel(symbol, id, outcome) => Reply::Cancel(*symbol, *id, *outcome),
+            Self::CancelAll(symbol, outcome) => Reply::CancelAll(*symbol, *outcome),
+            Self::Query(symbol, id, outcome) => Reply::Query(*symbol, *id, *outcome),
+            Self::OpenOrders(symbol, requested_at, result) => Reply::OpenOrders {
+                symbol: *symbol,
+                requested_at: *requested_at,
+                outcome: map(outcome_of(result), Vec::as_slice),
+            },
+            Self::Account(requested_at, result) => Reply::Account {
+                requested_at: *requested_at,
+                outcome: map(outcome_of(result), |account| AccountUpdate {
+                    reason: AccountReason::Other,
+                    symbol: None,
+                    balance: account.balance,
+                    positions: &account.positions,
+                    time: account.time,
+                }),
+            },
+            Self::Trades(symbol, requested_at, result) => Reply::Trades {
+                symbol: *symbol,
+                requested_at: *requested_at,
+                outcome: map(outcome_of(result), Vec::as_slice),
+            },
+            Self::Probe(symbol, requested_at, outcome) => {
+                Reply::Probe { symbol: *symbol, requested_at: *requested_at, outcome: *outcome }
+            }
+            Self::DeadMan(symbol, requested_at, outcome) => {
+                Reply::DeadMan { symbol: *symbol, requested_at: *requested_at, outcome: *outcome }
+            }
+            Self::Weight(used) => Reply::Weight(*used),
+            Self::Snapshot(symbol, result) => {
+                return Event::Market(*symbol, match result {
+                    Ok(snapshot) => Market::Snapshot(DepthSnapshot {
+                        last_id: snapshot.last_id,
+                        transact_time: snapshot.transact_time,
+                        bids: &snapshot.bids,
+                        asks: &snapshot.asks,
+                    }),
+                    Err(refusal) => Market::SnapshotFailed(*refusal),
+                });
+            }
+        };
+        Event::Reply(reply)
+    }
+}
+
+/// To the hot thread.
+#[derive(Debug)]
+pub enum ToHot {
+    /// The answer to a request that the cold thread carried out.
+    Reply(OwnedReply),
+    /// A fresh listen key: connect the user stream with it.
+    ListenKey(String),
+    /// A person, a signal or a file.
+    Operator(Operator),
+    /// A configuration change.
+    Config(OwnedConfig),
+    /// End the loop now, whatever is open.
+    Abandon,
+}
+
+/// A configuration change that crosses threads.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OwnedConfig {
+    /// See [`Config::Add`].
+    Add(SymbolId, Box<Instrument>, Box<SymbolParams>, Resume),
+    /// See [`Config::Change`].
+    Change(SymbolId, Box<SymbolParams>),
+    /// See [`Config::Remove`].
+    Remove(SymbolId),
+}
+
+impl OwnedConfig {
+    /// Shows it as the event that the engine takes.
+    #[must_use]
+    pub const fn event(&self) -> Event<'_> {
+        Event::Config(match self {
+            Self::Add(symbol, instrument, params, resume) => Config::Add(*symbol, instrument, params, *resume),
+            Self::Change(symbol, params) => Config::Change(*symbol, params),
+            Self::Remove(symbol) => Config::Remove(*symbol),
+        })
+    }
+}
+
+/// To the cold thread.
+#[derive(Debug, Clone)]
+pub enum ToCold {
+    /// A request of the engine that is not order entry, and when it was made.
+    Ask(Action, Mono),
+    /// An order was sent.
+    Placed(NewOrder, Now),
+    /// An order of ours changed; fills are in here.
+    Updated(Box<OrderUpdate>, Now),
+    /// A funding payment was booked.
+    Funding(SymbolId, i64, Wall),
+    /// The engine says something.
+    Notice(Notice, Now),
+    /// A snapshot of the engine.
+    View(Box<View>),
+    /// A reply refused for the clock (−1021).
+    ClockRefused,
+    /// The user stream needs a new listen key.
+    NeedListenKey,
+    /// The engine's graceful end is complete.
+    Stopped,
+}

@@ -1,0 +1,110 @@
+//! Owns what every connection of one server shares: venue, keys, endpoints, rules and clock; knows no socket.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use phoenix_exchange::api::{AccountId, IpKey};
+
+use super::auth::KeyRing;
+use super::faults::RequestEffect;
+use super::rest::Table;
+use super::timing::Timing;
+use super::venue::Venue;
+
+/// Connections one server accepts at a time; further ones are dropped at once.
+pub const CONNECTIONS_MAX: usize = 4_096;
+
+/// What all connections share.
+pub struct Shared {
+    venue: Mutex<Venue>,
+    /// API keys.
+    pub keys: KeyRing<AccountId>,
+    /// Endpoints.
+    pub table: Table,
+    /// Connection rules.
+    pub timing: Timing,
+    clock: Clock,
+    connections: AtomicUsize,
+}
+
+impl Shared {
+    /// Shares a venue.
+    pub fn new(venue: Venue, keys: KeyRing<AccountId>, timing: Timing, clock: Clock) -> Self {
+        Self {
+            venue: Mutex::new(venue),
+            keys,
+            table: Table::default(),
+            timing,
+            clock,
+            connections: AtomicUsize::new(0),
+        }
+    }
+
+    /// The venue, alone. A panic of another holder is a bug that has been reported already; the state itself is whole.
+    pub fn lock(&self) -> MutexGuard<'_, Venue> {
+        self.venue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Now, µs since the epoch; never goes back.
+    pub fn now_us(&self) -> u64 {
+        self.clock.now_us()
+    }
+
+    /// What a drill does to this request, if anything.
+    pub fn request_effect(&self, method: &str, path: &str) -> Option<RequestEffect> {
+        self.lock().request_faults.take(method, path)
+    }
+
+    /// Counts a connection in; `None` at the bound.
+    pub fn admit_connection(&self) -> Option<Admission<'_>> {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        let admission = Admission(&self.connections);
+        (before < CONNECTIONS_MAX).then_some(admission)
+    }
+}
+
+/// One counted connection; dropping it counts it out.
+pub struct Admission<'a>(&'a AtomicUsize);
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The server's clock: the machine's date at start, then the monotonic clock, so that it never jumps.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    start_us: u64,
+    started: Instant,
+}
+
+impl Clock {
+    /// A clock that shows the machine's date.
+    pub fn start() -> Self {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            start_us: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
+            started: Instant::now(),
+        }
+    }
+
+    /// Now, µs since the epoch.
+    pub fn now_us(&self) -> u64 {
+        let passed = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.start_us.saturating_add(passed)
+    }
+}
+
+/// The address as the key of per-IP limits.
+pub fn ip_key(ip: IpAddr) -> IpKey {
+    IpKey(match ip {
+        IpAddr::V4(v4) => u64::from(u32::from(v4)),
+        // A provider's customer holds a whole /64, so that is what counts as one caller.
+        IpAddr::V6(v6) => u64::try_from(u128::from(v6) >> 64).unwrap_or(u64::MAX),
+    })
+}
