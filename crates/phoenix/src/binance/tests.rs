@@ -403,3 +403,77 @@ fn four_small_perpetuals_of_2021_decode() {
         "{counts:?}"
     );
 }
+
+/// A small generator, so that the damage is the same in every run.
+struct Damage(u64);
+
+impl Damage {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % (bound.max(1) as u64)).expect("below a usize")
+    }
+
+    /// Overwrites, inserts, deletes, repeats or cuts off a few bytes.
+    fn apply(&mut self, bytes: &mut Vec<u8>) {
+        const LIKELY: &[u8] = b"\"\\,:{}[]0123456789.-+eE tfnulTsuUbaBApqmXirS\x00\x7f\x80";
+        for _ in 0..=self.below(3) {
+            if bytes.is_empty() {
+                return;
+            }
+            let at = self.below(bytes.len());
+            let with = LIKELY[self.below(LIKELY.len())];
+            match self.below(8) {
+                0..=3 => bytes[at] = with,
+                4 => bytes.insert(at, with),
+                5 => drop(bytes.remove(at)),
+                6 => {
+                    let end = (at + self.below(40)).min(bytes.len());
+                    let piece = bytes[at..end].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_real_frames_read_the_same_in_both_ways() {
+    let Some(data) = data() else {
+        return;
+    };
+    let mut contracts = Contracts::default();
+    add(&mut contracts, 0, "BTCUSDT", 10_000_000, 100_000);
+    let (mut fast, mut slow) = (MarketDecoder::default(), MarketDecoder::default());
+    let mut damage = Damage(0x9e37_79b9_7f4a_7c15);
+    let (mut readable, mut frames) = (0, 0);
+    for line in lines(&data.join("usdm/btcusdt_20230404.jsonl.gz")).step_by(7) {
+        let Some((_, message)) = line.split_once(' ') else {
+            continue;
+        };
+        for _ in 0..20 {
+            let mut bytes = message.as_bytes().to_vec();
+            damage.apply(&mut bytes);
+            let decoded = fast.decode(&contracts, &bytes);
+            let text = String::from_utf8_lossy(&bytes);
+            assert_eq!(
+                decoded,
+                slow.decode_without_scanner(&contracts, &bytes),
+                "{text}"
+            );
+            frames += 1;
+            let malformed = matches!(
+                decoded,
+                Decoded::Event(Event::Market(_, Market::Malformed(..)))
+            );
+            readable += u32::from(!malformed && !matches!(decoded, Decoded::Unreadable(_)));
+        }
+    }
+    eprintln!("{frames} damaged frames, {readable} still readable");
+    assert!(
+        readable > 1_000 && readable < frames,
+        "the damage is neither nothing nor total"
+    );
+}
