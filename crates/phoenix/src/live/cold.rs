@@ -19,7 +19,7 @@ use phoenix_core::instrument::SymbolId;
 use phoenix_core::notice::{Notice, Severity};
 use phoenix_core::order::Owner;
 use phoenix_core::units::{Mono, Now, Span, Wall};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +89,10 @@ pub struct Cold {
     pub view: View,
     /// Notices of level 1 and above, newest last, bounded.
     pub alerts: VecDeque<String>,
+    /// Codes of all notices that were said.
+    pub codes: BTreeSet<&'static str>,
+    /// When the graceful end began, on the engine's clock.
+    pub stop_began_ns: Option<i64>,
 }
 
 /// Alerts kept for the summary; older ones are in the journal.
@@ -142,6 +146,8 @@ impl Cold {
             positions: Vec::new(),
             view: View::default(),
             alerts: VecDeque::new(),
+            codes: BTreeSet::new(),
+            stop_began_ns: None,
         }
     }
 
@@ -198,6 +204,7 @@ impl Cold {
         if self.stopping_since.is_none() {
             tracing::info!("stopping: cancelling everything");
             self.stopping_since = Some(Instant::now());
+            self.stop_began_ns = Some(self.desk.rest.clock().mono().raw());
             self.tell_hot(super::hot::STOP).await;
         }
     }
@@ -277,6 +284,7 @@ impl Cold {
         let symbol = instrument.map(|i| i.name.clone());
         let words = words(notice, instrument);
         let name = symbol.as_deref().unwrap_or("-");
+        self.codes.insert(words.code);
         match words.severity {
             Severity::Info => tracing::info!(symbol = name, code = words.code, "{}", words.text),
             Severity::Warning => tracing::warn!(symbol = name, code = words.code, "{}", words.text),

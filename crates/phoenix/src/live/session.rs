@@ -14,19 +14,21 @@ use super::rest::Rest;
 use super::wire::{TO_COLD_MAX, TO_HOT_MAX};
 use super::{clock_sync, listen_key};
 use crate::binance::routes::Venue;
-use crate::binance::sign::{KeyKind, Signer};
+use crate::binance::sign::Signer;
 use crate::config::{Config, Issue};
 use crate::journal::JournalError;
 use crate::journal::record::Record;
 use crate::journal::writer::Writer;
 use crate::lock::{InstanceLock, LockError};
 use crate::net::{Endpoint, NetError};
+use crate::secrets::KeyKind;
 use boot::Booted;
 use phoenix_core::engine::Engine;
 use phoenix_core::engine::view::View;
 use phoenix_core::event::Outcome;
 use phoenix_core::order::Owner;
 use phoenix_core::units::Quote;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -102,6 +104,10 @@ pub struct Finished {
     pub lasted: Duration,
     /// When the engine was started on its own clock, ns.
     pub started_ns: i64,
+    /// When the graceful end began on that clock.
+    pub stop_began_ns: Option<i64>,
+    /// Codes of all notices of the run.
+    pub codes: BTreeSet<&'static str>,
 }
 
 /// Runs until stopped. Blocks the calling thread.
@@ -176,6 +182,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     timekeeper.abort();
     drop(watchers);
     let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());
+    let (stop_began_ns, codes) = (cold.stop_began_ns, std::mem::take(&mut cold.codes));
     drop(cold);
     if hot.join().is_err() {
         tracing::error!("the hot thread panicked");
@@ -189,6 +196,8 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         alerts,
         lasted: started.elapsed(),
         started_ns,
+        stop_began_ns,
+        codes,
     })
 }
 
