@@ -6,6 +6,7 @@
 
 use super::decode::rest::BodyError;
 use super::decode::wire::{Text, json};
+use super::decode::ws_api::{Answer, Body};
 use phoenix_core::event::{Outcome, Refusal, Why};
 use phoenix_core::units::{Span, Wall};
 use serde::Deserialize;
@@ -369,6 +370,34 @@ pub fn rest_outcome<T>(
     let text = String::from_utf8_lossy(body);
     let msg = wire.as_ref().map_or(text.as_ref(), |w| w.msg.as_str());
     (outcome(context, ErrorText { status, code, msg }), None)
+}
+
+/// The outcome of a whole WebSocket-API answer; as [`rest_outcome`].
+pub fn ws_outcome<T>(
+    context: Context,
+    answer: &Answer<'_>,
+    decode: impl FnOnce(&[u8]) -> Result<T, BodyError>,
+) -> (Outcome<T>, Option<BodyError>) {
+    match &answer.body {
+        Body::Result(result) => rest_outcome(context, answer.status, result, decode),
+        Body::Error {
+            code,
+            msg,
+            retry_at,
+        } => {
+            let wait = retry_at.map(|at| Span(at.0.saturating_sub(context.now.0)));
+            let context = Context {
+                retry_after: wait.filter(|w| w.is_positive()).max(context.retry_after),
+                ..context
+            };
+            let error = ErrorText {
+                status: answer.status,
+                code: *code,
+                msg,
+            };
+            (outcome(context, error), None)
+        }
+    }
 }
 
 fn unreadable<T>(context: Context, status: u16) -> Outcome<T> {

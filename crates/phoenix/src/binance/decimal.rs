@@ -83,7 +83,7 @@ impl Grid {
         let mut factor = u64::try_from(unit_e8).ok().filter(|unit| *unit > 0)?;
         let units_max = i64::MAX.unsigned_abs() / factor;
         let mut decimals = 8;
-        while decimals > 0 && factor % 10 == 0 {
+        while decimals > 0 && factor.is_multiple_of(10) {
             factor /= 10;
             decimals -= 1;
         }
@@ -113,7 +113,7 @@ impl Grid {
         };
         let units = if self.factor == 1 {
             scaled
-        } else if scaled % self.factor == 0 {
+        } else if scaled.is_multiple_of(self.factor) {
             scaled / self.factor
         } else {
             return Err(Malformed::OffGrid);
@@ -129,7 +129,7 @@ impl Grid {
         let power = POW10.get(gap).copied().ok_or(Malformed::TooLarge)?;
         if number.scale < self.decimals {
             number.digits.checked_mul(power).ok_or(Malformed::TooLarge)
-        } else if number.digits % power == 0 {
+        } else if number.digits.is_multiple_of(power) {
             Ok(number.digits / power)
         } else {
             Err(Malformed::OffGrid)

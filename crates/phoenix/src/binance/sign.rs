@@ -2,30 +2,20 @@
 //!
 //! Secrets never appear in `Debug` output, errors or logs.
 
+use crate::secrets::{Credentials, KeyKind, SigningKey};
 use arrayvec::ArrayVec;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use aws_lc_rs::{hmac, rand, rsa, signature};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
-use zeroing::Zeroing;
 
 /// Longest RSA signature that is made: 8192-bit keys.
 const RSA_BYTES_MAX: usize = 1_024;
 /// Base64 of the longest signature.
 const TEXT_MAX: usize = RSA_BYTES_MAX.div_ceil(3) * 4;
-
-/// Kind of a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum KeyKind {
-    /// Shared secret, HMAC-SHA256, hex.
-    Hmac,
-    /// RSASSA-PKCS1-v1_5 with SHA-256, base64.
-    Rsa,
-    /// Ed25519, base64; the only kind that may log on to the WebSocket API.
-    Ed25519,
-}
 
 /// A key that cannot be used. Says nothing of its content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -67,6 +57,19 @@ impl fmt::Debug for Signer {
 }
 
 impl Signer {
+    /// With what was loaded from the environment or a file.
+    ///
+    /// # Errors
+    /// As the constructors below.
+    pub fn new(credentials: Credentials) -> Result<Self, KeyError> {
+        match credentials.signing {
+            SigningKey::Hmac(secret) => Self::hmac(credentials.api_key, &secret),
+            SigningKey::Rsa(der) | SigningKey::Ed25519(der) => {
+                Self::from_der(credentials.api_key, der.expose_secret())
+            }
+        }
+    }
+
     /// With a shared secret. Its key schedule is computed once, here.
     ///
     /// # Errors
@@ -87,7 +90,7 @@ impl Signer {
     /// `Pem` or `Pkcs8` when it cannot be read, `Text` for an unusable API key.
     pub fn from_pem(api_key: SecretString, pem: &SecretString) -> Result<Self, KeyError> {
         let der = pem_der(pem.expose_secret()).ok_or(KeyError::Pem)?;
-        Self::from_der(api_key, der.bytes())
+        Self::from_der(api_key, &der)
     }
 
     /// With a private key in PKCS#8 DER.
@@ -213,34 +216,12 @@ fn check_text(secret: &SecretString) -> Result<(), KeyError> {
 }
 
 /// The DER of the first `PRIVATE KEY` block.
-fn pem_der(pem: &str) -> Option<Zeroing> {
+fn pem_der(pem: &str) -> Option<Zeroizing<Vec<u8>>> {
     let (_, rest) = pem.split_once("-----BEGIN PRIVATE KEY-----")?;
     let (body, _) = rest.split_once("-----END PRIVATE KEY-----")?;
     let joined: Vec<u8> = body.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-    let joined = Zeroing::new(joined);
-    STANDARD.decode(joined.bytes()).ok().map(Zeroing::new)
-}
-
-mod zeroing {
-    //! Owns key bytes on their way into the library and overwrites them afterwards.
-    use secrecy::zeroize::Zeroize;
-
-    pub(super) struct Zeroing(Vec<u8>);
-
-    impl Zeroing {
-        pub(super) fn new(bytes: Vec<u8>) -> Self {
-            Self(bytes)
-        }
-        pub(super) fn bytes(&self) -> &[u8] {
-            &self.0
-        }
-    }
-
-    impl Drop for Zeroing {
-        fn drop(&mut self) {
-            self.0.zeroize();
-        }
-    }
+    let joined = Zeroizing::new(joined);
+    STANDARD.decode(joined.as_slice()).ok().map(Zeroizing::new)
 }
 
 #[cfg(test)]
@@ -365,6 +346,24 @@ mod tests {
             .expect("signs")
             .append_for_url(&mut hex);
         assert_eq!(hex.len(), 64);
+    }
+
+    #[test]
+    fn loaded_credentials_make_the_same_signer() {
+        let loaded = Credentials {
+            api_key: text("key"),
+            signing: SigningKey::Ed25519(ed25519_der(&SEED).into()),
+        };
+        let signer = Signer::new(loaded).expect("usable");
+        let direct = Signer::from_der(text("key"), &ed25519_der(&SEED)).expect("usable");
+        assert_eq!(signed(&signer, b"x"), signed(&direct, b"x"));
+        assert_eq!(signer.api_key(), "key");
+        let loaded = Credentials {
+            api_key: text("key"),
+            signing: SigningKey::Hmac(text(SECRET)),
+        };
+        let signer = Signer::new(loaded).expect("usable");
+        assert_eq!(signed(&signer, b"x"), signed(&hmac_signer(), b"x"));
     }
 
     #[test]

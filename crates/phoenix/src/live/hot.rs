@@ -14,7 +14,8 @@ use crate::net::{Endpoint, NetError};
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
 use phoenix_core::event::{
-    Account, AccountReason, Event, Link, LinkState, Malformed, Operator, Outcome, Reply, Stream, Why,
+    Account, AccountReason, Event, Link, LinkState, Malformed, Operator, Outcome, Reply, Stream,
+    Why,
 };
 use phoenix_core::notice::{Notice, What};
 use phoenix_core::order::NewOrder;
@@ -158,9 +159,15 @@ impl Hot {
             let names: Vec<String> = self
                 .contracts
                 .iter()
-                .flat_map(|c| streams.iter().filter_map(|s| subscription(&c.instrument.name, *s)))
+                .flat_map(|c| {
+                    streams
+                        .iter()
+                        .filter_map(|s| subscription(&c.instrument.name, *s))
+                })
                 .collect();
-            let url = self.venue.streams_url(route, names.iter().map(String::as_str));
+            let url = self
+                .venue
+                .streams_url(route, names.iter().map(String::as_str));
             let target = target_of(&url)?;
             match route {
                 Route::Market => self.market.retarget(target),
@@ -191,7 +198,10 @@ impl Hot {
         if let Poll::Ready(message) = self.from_cold.poll_recv(cx) {
             return Poll::Ready(message.map_or(Woken::ColdGone, Woken::Cold));
         }
-        let desk = Desk { contracts: &self.contracts, account: &self.account };
+        let desk = Desk {
+            contracts: &self.contracts,
+            account: &self.account,
+        };
         if let Poll::Ready(event) = self.orders.poll(cx, desk) {
             return Poll::Ready(Woken::Orders(event));
         }
@@ -214,7 +224,9 @@ impl Hot {
     fn on_woken(&mut self, woken: Woken) {
         match woken {
             Woken::Link(source, event) => self.on_link(source, event),
-            Woken::Orders(Some(OrderEvent::Up)) => self.step(&Event::Link(Link::Orders, LinkState::Up)),
+            Woken::Orders(Some(OrderEvent::Up)) => {
+                self.step(&Event::Link(Link::Orders, LinkState::Up))
+            }
             Woken::Orders(Some(OrderEvent::Down(why))) => {
                 tracing::warn!(%why, "order channel lost");
                 self.step(&Event::Link(Link::Orders, LinkState::Down));
@@ -252,8 +264,13 @@ impl Hot {
         let now = self.clock.now();
         self.link(source).on_data();
         let decoded = match source {
-            Source::User => self.user_decoder.decode(&self.contracts, &self.account, text.as_bytes()),
-            Source::Public | Source::Market => self.market_decoder.decode(&self.contracts, text.as_bytes()),
+            Source::User => {
+                self.user_decoder
+                    .decode(&self.contracts, &self.account, text.as_bytes())
+            }
+            Source::Public | Source::Market => {
+                self.market_decoder.decode(&self.contracts, text.as_bytes())
+            }
         };
         match decoded {
             Decoded::Event(event) => {
@@ -273,7 +290,9 @@ impl Hot {
                 tracing::warn!(link = ?source.link(), code, "a subscription was refused");
             }
             Decoded::Unreadable(why) => self.on_unreadable(source, why),
-            Decoded::AccountConfig(config) => tracing::warn!(?config, "an account setting was changed"),
+            Decoded::AccountConfig(config) => {
+                tracing::warn!(?config, "an account setting was changed")
+            }
             Decoded::Partial(..) | Decoded::Control(Control::Ack(_)) | Decoded::Ignored(_) => {}
         }
     }
@@ -309,7 +328,8 @@ impl Hot {
     }
 
     fn on_reply(&mut self, reply: &OwnedReply) {
-        if let OwnedReply::Account(_, Err(Some(refusal))) | OwnedReply::OpenOrders(_, _, Err(Some(refusal))) = reply
+        if let OwnedReply::Account(_, Err(Some(refusal)))
+        | OwnedReply::OpenOrders(_, _, Err(Some(refusal))) = reply
             && refusal.why == Why::Clock
         {
             self.tell(ToCold::ClockRefused);
@@ -319,7 +339,9 @@ impl Hot {
 
     fn on_config(&mut self, config: &OwnedConfig) {
         let streams_change = match config {
-            OwnedConfig::Add(id, instrument, ..) => self.contracts.add(*id, (**instrument).clone()).is_ok(),
+            OwnedConfig::Add(id, instrument, ..) => {
+                self.contracts.add(*id, (**instrument).clone()).is_ok()
+            }
             OwnedConfig::Change(..) | OwnedConfig::Remove(_) => false,
         };
         self.step(&config.event());
@@ -364,7 +386,10 @@ impl Hot {
     }
 
     fn carry_out_one(&mut self, action: Action, now: Now) {
-        let desk = Desk { contracts: &self.contracts, account: &self.account };
+        let desk = Desk {
+            contracts: &self.contracts,
+            account: &self.account,
+        };
         match action {
             Action::Place(approved) => {
                 self.batch.push(*approved.inner());
@@ -397,7 +422,10 @@ impl Hot {
         }
         let batch = std::mem::take(&mut self.batch);
         if !self.dry_run {
-            let desk = Desk { contracts: &self.contracts, account: &self.account };
+            let desk = Desk {
+                contracts: &self.contracts,
+                account: &self.account,
+            };
             self.orders.place(desk, &batch);
         }
         self.batch = batch;
@@ -417,7 +445,8 @@ impl Hot {
         if link != Link::Orders {
             let now = self.clock.now();
             let mut actions = Actions::default();
-            self.engine.step(now, &Event::Link(link, LinkState::Down), &mut actions);
+            self.engine
+                .step(now, &Event::Link(link, LinkState::Down), &mut actions);
             for action in actions.as_slice() {
                 // Nothing that reconnects can follow from a link that is down: no recursion.
                 if !matches!(action, Action::Reconnect(_)) {
@@ -441,17 +470,23 @@ impl Hot {
     fn set_timer(&mut self) {
         let engine_at = self.engine.next_wakeup().map(|(at, _)| at);
         let next = engine_at.map_or(self.view_at, |at| at.min(self.view_at));
-        self.timer.as_mut().reset(Instant::from_std(self.clock.deadline(next)));
+        self.timer
+            .as_mut()
+            .reset(Instant::from_std(self.clock.deadline(next)));
     }
 
     /// Never waits: what the books depend on is kept here until there is room.
     fn tell(&mut self, message: ToCold) {
-        let Err(error) = self.to_cold.try_send(message) else { return };
+        let Err(error) = self.to_cold.try_send(message) else {
+            return;
+        };
         let message = error.into_inner();
         let is_kept = match &message {
             ToCold::Updated(..) | ToCold::Funding(..) | ToCold::Stopped | ToCold::Ask(..) => true,
             ToCold::NeedListenKey => true,
-            ToCold::Placed(..) | ToCold::Notice(..) | ToCold::View(_) | ToCold::ClockRefused => false,
+            ToCold::Placed(..) | ToCold::Notice(..) | ToCold::View(_) | ToCold::ClockRefused => {
+                false
+            }
         };
         if is_kept {
             self.backlog.push(message);
@@ -472,12 +507,14 @@ impl Hot {
 
 /// What the journal wants to know of an account event.
 fn of_account(event: &Event<'_>, now: Now) -> Option<ToCold> {
-    let Event::Account(account) = event else { return None };
+    let Event::Account(account) = event else {
+        return None;
+    };
     match account {
         Account::Order(update) => Some(ToCold::Updated(Box::new(*update), now)),
-        Account::Update(update) if update.reason == AccountReason::Funding => {
-            Some(ToCold::Funding(update.symbol?, update.balance?.change.raw(), update.time))
-        }
+        Account::Update(update) if update.reason == AccountReason::Funding => Some(
+            ToCold::Funding(update.symbol?, update.balance?.change.raw(), update.time),
+        ),
         Account::Update(_)
         | Account::Lite(_)
         | Account::ListenKeyExpired
@@ -495,12 +532,17 @@ fn target_of(url: &str) -> Result<Target, NetError> {
         Some(split) => url.split_at(split),
         None => (url, ""),
     };
-    Ok(Target { endpoint: Endpoint::parse(base)?, path_and_query: path_and_query.to_owned() })
+    Ok(Target {
+        endpoint: Endpoint::parse(base)?,
+        path_and_query: path_and_query.to_owned(),
+    })
 }
 
 impl std::fmt::Debug for Hot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hot").field("dry_run", &self.dry_run).finish_non_exhaustive()
+        f.debug_struct("Hot")
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
     }
 }
 

@@ -9,12 +9,13 @@ use crate::binance::contracts::Contracts;
 use crate::binance::decode::rest::trading;
 use crate::binance::decode::{AccountScope, ws_api};
 use crate::binance::encode::rest::{BATCH_MAX, EncodeError, Endpoint, RestEncoder};
-use crate::binance::encode::ws_api::{Auth, WsEncoder};
+use crate::binance::encode::ws_api::{Auth, Head, WsEncoder};
 use crate::binance::limits::Used;
 use crate::net::http::{Answer, RequestError};
 use phoenix_core::event::{Event, OrderReport, Outcome, Reply, Why};
 use phoenix_core::instrument::SymbolId;
 use phoenix_core::order::{Amendment, NewOrder, OrderId};
+use phoenix_core::units::Span;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
@@ -147,11 +148,18 @@ impl OrderChannel {
     pub fn place(&mut self, desk: Desk<'_>, orders: &[NewOrder]) {
         if self.ws.is_some() {
             for order in orders {
-                let purpose = Purpose { kind: RequestKind::Place, symbol: order.symbol, id: order.id };
-                self.send_ws(purpose, |ws, id, auth| {
-                    let Some(contract) = desk.contracts.by_id(order.symbol) else { return false };
-                    let (validity, out) = (auth.1, &mut ws.frame);
-                    ws.encoder.place(id, contract, desk.ids(), order, auth.0, validity, out).is_ok()
+                let purpose = Purpose {
+                    kind: RequestKind::Place,
+                    symbol: order.symbol,
+                    id: order.id,
+                };
+                self.send_ws(purpose, |ws, head| {
+                    let Some(contract) = desk.contracts.by_id(order.symbol) else {
+                        return false;
+                    };
+                    ws.encoder
+                        .place(head, contract, desk.ids(), order, &mut ws.frame)
+                        .is_ok()
                 });
             }
             return;
@@ -159,11 +167,18 @@ impl OrderChannel {
         for batch in orders.chunks(BATCH_MAX) {
             let purposes = batch
                 .iter()
-                .map(|o| Purpose { kind: RequestKind::Place, symbol: o.symbol, id: o.id })
+                .map(|o| Purpose {
+                    kind: RequestKind::Place,
+                    symbol: o.symbol,
+                    id: o.id,
+                })
                 .collect();
             self.send_rest(purposes, |encoder, auth, out| match batch {
                 [order] => {
-                    let contract = desk.contracts.by_id(order.symbol).ok_or(EncodeError::Symbol)?;
+                    let contract = desk
+                        .contracts
+                        .by_id(order.symbol)
+                        .ok_or(EncodeError::Symbol)?;
                     encoder.place(contract, desk.ids(), order, auth, out)
                 }
                 _ => encoder.place_batch(desk.contracts, desk.ids(), batch, auth, out),
@@ -173,27 +188,46 @@ impl OrderChannel {
 
     /// Sends an amendment.
     pub fn amend(&mut self, desk: Desk<'_>, change: &Amendment) {
-        let purpose = Purpose { kind: RequestKind::Amend, symbol: change.symbol, id: change.id };
+        let purpose = Purpose {
+            kind: RequestKind::Amend,
+            symbol: change.symbol,
+            id: change.id,
+        };
         if self.ws.is_some() {
-            self.send_ws(purpose, |ws, id, auth| {
-                let Some(contract) = desk.contracts.by_id(change.symbol) else { return false };
-                ws.encoder.amend(id, contract, desk.ids(), change, auth.0, auth.1, &mut ws.frame).is_ok()
+            self.send_ws(purpose, |ws, head| {
+                let Some(contract) = desk.contracts.by_id(change.symbol) else {
+                    return false;
+                };
+                ws.encoder
+                    .amend(head, contract, desk.ids(), change, &mut ws.frame)
+                    .is_ok()
             });
             return;
         }
         self.send_rest(vec![purpose], |encoder, auth, out| {
-            let contract = desk.contracts.by_id(change.symbol).ok_or(EncodeError::Symbol)?;
+            let contract = desk
+                .contracts
+                .by_id(change.symbol)
+                .ok_or(EncodeError::Symbol)?;
             encoder.amend(contract, desk.ids(), change, auth, out)
         });
     }
 
     /// Sends a cancel; by REST while the WebSocket is down, because a cancel must not wait for it.
     pub fn cancel(&mut self, desk: Desk<'_>, symbol: SymbolId, order: OrderId) {
-        let purpose = Purpose { kind: RequestKind::Cancel, symbol, id: order };
+        let purpose = Purpose {
+            kind: RequestKind::Cancel,
+            symbol,
+            id: order,
+        };
         if self.ws.as_ref().is_some_and(|ws| ws.is_ready) {
-            self.send_ws(purpose, |ws, id, auth| {
-                let Some(contract) = desk.contracts.by_id(symbol) else { return false };
-                ws.encoder.cancel(id, contract, desk.ids(), order, auth.0, auth.1, &mut ws.frame).is_ok()
+            self.send_ws(purpose, |ws, head| {
+                let Some(contract) = desk.contracts.by_id(symbol) else {
+                    return false;
+                };
+                ws.encoder
+                    .cancel(head, contract, desk.ids(), order, &mut ws.frame)
+                    .is_ok()
             });
             return;
         }
@@ -235,16 +269,21 @@ impl OrderChannel {
         }
     }
 
-    fn send_ws(
-        &mut self,
-        purpose: Purpose,
-        write: impl FnOnce(&mut WsChannel, u64, (Auth<'_>, crate::binance::encode::Validity)) -> bool,
-    ) {
+    fn send_ws(&mut self, purpose: Purpose, write: impl FnOnce(&mut WsChannel, Head<'_>) -> bool) {
         let validity = self.rest.auth().validity;
         let Some(ws) = &mut self.ws else { return };
         let id = ws.next_id;
         let can_send = ws.is_ready && ws.pending.len() < IN_FLIGHT_MAX;
-        if !can_send || !write(ws, id, (Auth::Session, validity)) {
+        if !can_send
+            || !write(
+                ws,
+                Head {
+                    id,
+                    auth: Auth::Session,
+                    validity,
+                },
+            )
+        {
             self.refuse(vec![purpose]);
             return;
         }
@@ -266,7 +305,10 @@ impl OrderChannel {
         ws.logon = None;
         ws.link.reconnect();
         for purpose in std::mem::take(&mut ws.pending).into_values() {
-            self.answers.push_back(Answered { purpose, outcome: Outcome::Unknown });
+            self.answers.push_back(Answered {
+                purpose,
+                outcome: Outcome::Unknown,
+            });
         }
         self.events.push_back(OrderEvent::Down(why.to_owned()));
     }
@@ -292,7 +334,9 @@ impl OrderChannel {
     fn poll_rest(&mut self, cx: &mut Task<'_>, desk: Desk<'_>) {
         let mut index = 0;
         while index < self.flying.len() {
-            let Some((_, future)) = self.flying.get_mut(index) else { return };
+            let Some((_, future)) = self.flying.get_mut(index) else {
+                return;
+            };
             match future.as_mut().poll(cx) {
                 Poll::Pending => index += 1,
                 Poll::Ready((endpoint, result)) => {
@@ -311,9 +355,14 @@ impl OrderChannel {
         desk: Desk<'_>,
     ) {
         if let [purpose] = purposes {
-            let read = self.rest.read(endpoint, result, |body| trading::order(desk.contracts, desk.account, body));
+            let read = self.rest.read(endpoint, result, |body| {
+                trading::order(desk.contracts, desk.account, body)
+            });
             self.events.push_back(OrderEvent::Used(read.used));
-            self.answers.push_back(Answered { purpose: *purpose, outcome: read.outcome });
+            self.answers.push_back(Answered {
+                purpose: *purpose,
+                outcome: read.outcome,
+            });
             return;
         }
         let context = match &result {
@@ -323,7 +372,14 @@ impl OrderChannel {
         let mut reports = std::mem::take(&mut self.reports);
         reports.clear();
         let read = self.rest.read(endpoint, result, |body| {
-            trading::batch(desk.contracts, desk.account, context, body, purposes.len(), &mut reports)
+            trading::batch(
+                desk.contracts,
+                desk.account,
+                context,
+                body,
+                purposes.len(),
+                &mut reports,
+            )
         });
         self.events.push_back(OrderEvent::Used(read.used));
         for (index, purpose) in purposes.iter().enumerate() {
@@ -332,7 +388,10 @@ impl OrderChannel {
                 Outcome::Refused(refusal) => Outcome::Refused(refusal),
                 Outcome::Unknown => Outcome::Unknown,
             };
-            self.answers.push_back(Answered { purpose: *purpose, outcome });
+            self.answers.push_back(Answered {
+                purpose: *purpose,
+                outcome,
+            });
         }
         self.reports = reports;
     }
@@ -340,7 +399,9 @@ impl OrderChannel {
     fn poll_ws(&mut self, cx: &mut Task<'_>, desk: Desk<'_>) {
         loop {
             let Some(ws) = &mut self.ws else { return };
-            let Poll::Ready(event) = ws.link.poll(cx) else { return };
+            let Poll::Ready(event) = ws.link.poll(cx) else {
+                return;
+            };
             match event {
                 LinkEvent::Up => self.log_on(),
                 LinkEvent::Down(why) => {
@@ -348,7 +409,10 @@ impl OrderChannel {
                     ws.is_ready = false;
                     ws.logon = None;
                     for purpose in std::mem::take(&mut ws.pending).into_values() {
-                        self.answers.push_back(Answered { purpose, outcome: Outcome::Unknown });
+                        self.answers.push_back(Answered {
+                            purpose,
+                            outcome: Outcome::Unknown,
+                        });
                     }
                     self.events.push_back(OrderEvent::Down(why));
                 }
@@ -362,12 +426,18 @@ impl OrderChannel {
         let Some(ws) = &mut self.ws else { return };
         // A replacement connection took over: answers of the old one will not come any more.
         for purpose in std::mem::take(&mut ws.pending).into_values() {
-            self.answers.push_back(Answered { purpose, outcome: Outcome::Unknown });
+            self.answers.push_back(Answered {
+                purpose,
+                outcome: Outcome::Unknown,
+            });
         }
         ws.is_ready = false;
         let id = ws.next_id;
         ws.next_id += 1;
-        let written = ws.encoder.logon(id, self.rest.signer(), validity, &mut ws.frame).is_ok();
+        let written = ws
+            .encoder
+            .logon(id, self.rest.signer(), validity, &mut ws.frame)
+            .is_ok();
         let sent = match (written, ws.link.socket(), std::str::from_utf8(&ws.frame)) {
             (true, Some(socket), Ok(text)) => socket.send_now(text).is_ok(),
             _ => false,
@@ -381,7 +451,9 @@ impl OrderChannel {
     fn on_ws_text(&mut self, frame: &[u8], desk: Desk<'_>) {
         let answer = match ws_api::decode(frame) {
             Ok(answer) => answer,
-            Err(why) => return tracing::warn!(?why, "an answer of the order channel could not be read"),
+            Err(why) => {
+                return tracing::warn!(?why, "an answer of the order channel could not be read");
+            }
         };
         let Some(ws) = &mut self.ws else { return };
         ws.link.on_data();
@@ -393,28 +465,48 @@ impl OrderChannel {
                     ws.is_ready = true;
                     self.events.push_back(OrderEvent::Up);
                 }
-                ws_api::Body::Error { code, msg } => self.on_ws_lost(&format!("log-on refused: {code} {msg}")),
+                ws_api::Body::Error { code, msg, .. } => {
+                    self.on_ws_lost(&format!("log-on refused: {code} {msg}"))
+                }
             }
             return;
         }
         let Some(purpose) = answer.id.and_then(|id| ws.pending.remove(&id)) else {
-            if let ws_api::Body::Error { code, msg } = answer.body {
+            if let ws_api::Body::Error { code, msg, .. } = answer.body {
                 self.on_ws_lost(&format!("the order channel says {code} {msg}"));
             }
             return;
         };
-        let context = Context { kind: purpose.kind, now: self.rest.clock().wall(), retry_after: None };
+        let context = Context {
+            kind: purpose.kind,
+            now: self.rest.clock().wall(),
+            retry_after: None,
+        };
         let outcome = match answer.body {
-            ws_api::Body::Result(body) => match trading::order(desk.contracts, desk.account, body) {
-                Ok(report) => Outcome::Accepted(report),
-                Err(why) => {
-                    tracing::warn!(%why, "an order answer could not be read");
-                    Outcome::Unknown
+            ws_api::Body::Result(body) => {
+                match trading::order(desk.contracts, desk.account, body) {
+                    Ok(report) => Outcome::Accepted(report),
+                    Err(why) => {
+                        tracing::warn!(%why, "an order answer could not be read");
+                        Outcome::Unknown
+                    }
                 }
-            },
-            ws_api::Body::Error { code, msg } => {
-                outcome(context, ErrorText { status: answer.status, code, msg: &msg })
             }
+            ws_api::Body::Error {
+                code,
+                msg,
+                retry_at,
+            } => outcome(
+                Context {
+                    retry_after: retry_at.map(|at| Span((at.raw() - context.now.raw()).max(0))),
+                    ..context
+                },
+                ErrorText {
+                    status: answer.status,
+                    code,
+                    msg: &msg,
+                },
+            ),
         };
         self.answers.push_back(Answered { purpose, outcome });
     }

@@ -44,13 +44,24 @@ impl Rest {
     ///
     /// # Errors
     /// [`NetError::Url`] when the host cannot be used.
-    pub fn new(host: Host, signer: Arc<Signer>, clock: Clock, limit: Duration) -> Result<Self, NetError> {
+    pub fn new(
+        host: Host,
+        signer: Arc<Signer>,
+        clock: Clock,
+        limit: Duration,
+    ) -> Result<Self, NetError> {
         // A key that is not a header value is sent to nobody; the exchange would refuse it anyway.
         let mut key = HeaderValue::from_str(signer.api_key()).ok();
         if let Some(value) = &mut key {
             value.set_sensitive(true);
         }
-        Ok(Self { client: Arc::new(Client::new(host)?), signer, key, clock, limit })
+        Ok(Self {
+            client: Arc::new(Client::new(host)?),
+            signer,
+            key,
+            clock,
+            limit,
+        })
     }
 
     /// The clock that stamps requests.
@@ -68,7 +79,13 @@ impl Rest {
     /// Who signs, stamped with the exchange's time now.
     #[must_use]
     pub fn auth(&self) -> Auth<'_> {
-        Auth { signer: &self.signer, validity: Validity { timestamp: self.clock.wall(), window: RECV_WINDOW } }
+        Auth {
+            signer: &self.signer,
+            validity: Validity {
+                timestamp: self.clock.wall(),
+                window: RECV_WINDOW,
+            },
+        }
     }
 
     /// Sends a request target that was written for `endpoint`.
@@ -76,13 +93,15 @@ impl Rest {
     /// # Errors
     /// [`RequestError`], sorted by whether it can have had an effect.
     pub async fn send(&self, endpoint: Endpoint, target: &[u8]) -> Result<Answer, RequestError> {
-        let path_and_query = std::str::from_utf8(target)
-            .map_err(|_| RequestError::NotSent(NetError::Lost("the request is not text".to_owned())))?;
+        let path_and_query = std::str::from_utf8(target).map_err(|_| {
+            RequestError::NotSent(NetError::Lost("the request is not text".to_owned()))
+        })?;
         let header = match endpoint.security() {
             Security::Open => None,
-            Security::ApiKey | Security::Signed => {
-                self.key.clone().map(|key| (HeaderName::from_static("x-mbx-apikey"), key))
-            }
+            Security::ApiKey | Security::Signed => self
+                .key
+                .clone()
+                .map(|key| (HeaderName::from_static("x-mbx-apikey"), key)),
         };
         let method = match endpoint.method() {
             Method::Get => hyper::Method::GET,
@@ -90,7 +109,13 @@ impl Rest {
             Method::Put => hyper::Method::PUT,
             Method::Delete => hyper::Method::DELETE,
         };
-        let call = Call { method, path_and_query, header, body: Bytes::new(), limit: self.limit };
+        let call = Call {
+            method,
+            path_and_query,
+            header,
+            body: Bytes::new(),
+            limit: self.limit,
+        };
         self.client.send(call).await
     }
 
@@ -103,7 +128,12 @@ impl Rest {
     ) -> Read<T> {
         let answer = match result {
             Ok(answer) => answer,
-            Err(error) => return Read { outcome: unanswered(endpoint, &error), used: Used::default() },
+            Err(error) => {
+                return Read {
+                    outcome: unanswered(endpoint, &error),
+                    used: Used::default(),
+                };
+            }
         };
         let mut used = Used::default();
         for (name, value) in &answer.headers {
@@ -120,11 +150,15 @@ impl Rest {
     /// What is known about an answer besides its body.
     #[must_use]
     pub fn context(&self, endpoint: Endpoint, headers: &HeaderMap) -> Context {
-        let seconds = headers.get("retry-after").and_then(|v| v.to_str().ok()?.trim().parse::<i64>().ok());
+        let seconds = headers
+            .get("retry-after")
+            .and_then(|v| v.to_str().ok()?.trim().parse::<i64>().ok());
         Context {
             kind: endpoint.kind(),
             now: self.clock.wall(),
-            retry_after: seconds.filter(|s| (0..=259_200).contains(s)).map(Span::from_secs),
+            retry_after: seconds
+                .filter(|s| (0..=259_200).contains(s))
+                .map(Span::from_secs),
         }
     }
 
@@ -139,7 +173,10 @@ impl Rest {
             Ok(endpoint) => endpoint,
             Err(error) => {
                 tracing::error!(%error, "a request could not be written");
-                return Read { outcome: Outcome::Refused(refusal(Why::NotSent)), used: Used::default() };
+                return Read {
+                    outcome: Outcome::Refused(refusal(Why::NotSent)),
+                    used: Used::default(),
+                };
             }
         };
         let result = self.send(endpoint, &target).await;
@@ -150,7 +187,11 @@ impl Rest {
 /// A refusal that came from this side.
 #[must_use]
 pub const fn refusal(why: Why) -> Refusal {
-    Refusal { why, code: 0, retry_after: Span::ZERO }
+    Refusal {
+        why,
+        code: 0,
+        retry_after: Span::ZERO,
+    }
 }
 
 fn unanswered<T>(endpoint: Endpoint, error: &RequestError) -> Outcome<T> {

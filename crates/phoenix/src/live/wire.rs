@@ -3,8 +3,9 @@
 use phoenix_core::action::Action;
 use phoenix_core::engine::view::View;
 use phoenix_core::event::{
-    AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, DepthSnapshot, Event, Level, Market,
-    Operator, OrderReport, OrderUpdate, Outcome, PositionReport, Refusal, Reply, Resume, TradeReport,
+    AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, DepthSnapshot, Event, Level,
+    Market, Operator, OrderReport, OrderUpdate, Outcome, PositionReport, Refusal, Reply, Resume,
+    TradeReport,
 };
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::Notice;
@@ -111,23 +112,30 @@ impl OwnedReply {
                 requested_at: *requested_at,
                 outcome: map(outcome_of(result), Vec::as_slice),
             },
-            Self::Probe(symbol, requested_at, outcome) => {
-                Reply::Probe { symbol: *symbol, requested_at: *requested_at, outcome: *outcome }
-            }
-            Self::DeadMan(symbol, requested_at, outcome) => {
-                Reply::DeadMan { symbol: *symbol, requested_at: *requested_at, outcome: *outcome }
-            }
+            Self::Probe(symbol, requested_at, outcome) => Reply::Probe {
+                symbol: *symbol,
+                requested_at: *requested_at,
+                outcome: *outcome,
+            },
+            Self::DeadMan(symbol, requested_at, outcome) => Reply::DeadMan {
+                symbol: *symbol,
+                requested_at: *requested_at,
+                outcome: *outcome,
+            },
             Self::Weight(used) => Reply::Weight(*used),
             Self::Snapshot(symbol, result) => {
-                return Event::Market(*symbol, match result {
-                    Ok(snapshot) => Market::Snapshot(DepthSnapshot {
-                        last_id: snapshot.last_id,
-                        transact_time: snapshot.transact_time,
-                        bids: &snapshot.bids,
-                        asks: &snapshot.asks,
-                    }),
-                    Err(refusal) => Market::SnapshotFailed(*refusal),
-                });
+                return Event::Market(
+                    *symbol,
+                    match result {
+                        Ok(snapshot) => Market::Snapshot(DepthSnapshot {
+                            last_id: snapshot.last_id,
+                            transact_time: snapshot.transact_time,
+                            bids: &snapshot.bids,
+                            asks: &snapshot.asks,
+                        }),
+                        Err(refusal) => Market::SnapshotFailed(*refusal),
+                    },
+                );
             }
         };
         Event::Reply(reply)
@@ -165,7 +173,9 @@ impl OwnedConfig {
     #[must_use]
     pub const fn event(&self) -> Event<'_> {
         Event::Config(match self {
-            Self::Add(symbol, instrument, params, resume) => Config::Add(*symbol, instrument, params, *resume),
+            Self::Add(symbol, instrument, params, resume) => {
+                Config::Add(*symbol, instrument, params, *resume)
+            }
             Self::Change(symbol, params) => Config::Change(*symbol, params),
             Self::Remove(symbol) => Config::Remove(*symbol),
         })

@@ -177,9 +177,14 @@ impl StreamFaults {
         }
     }
 
+    /// Moves the clock by which messages are delayed, µs.
+    pub fn on_time(&mut self, now_us: u64) {
+        self.now_us = self.now_us.max(now_us);
+    }
+
     /// Moves the clock and returns the delayed messages whose time has come, in the order in which they were delayed.
     pub fn due(&mut self, now_us: u64) -> Vec<Parcel> {
-        self.now_us = now_us;
+        self.on_time(now_us);
         let (due, rest) = std::mem::take(&mut self.late)
             .into_iter()
             .partition::<VecDeque<_>, _>(|(due_us, _)| *due_us <= now_us);

@@ -7,6 +7,12 @@ pub struct Object {
     text: String,
 }
 
+impl Default for Object {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Object {
     /// An empty object.
     pub fn new() -> Self {

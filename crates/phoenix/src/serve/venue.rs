@@ -5,7 +5,7 @@ use phoenix_exchange::api::{
 };
 use phoenix_exchange::{Exchange, Recipient};
 
-use super::board::{self, Tape};
+use super::board::{self, Candle, Tape};
 use super::faults::{Channel, RequestFaults, StreamEffect};
 use super::hub::Hub;
 use super::json::array;
@@ -87,6 +87,7 @@ impl Venue {
     pub fn fan_out(&mut self) {
         let mut events = std::mem::take(&mut self.events);
         self.exchange.drain_events(&mut events);
+        self.hub.faults.on_time(self.exchange.now_us());
         for event in &events {
             match (&event.body, event.to) {
                 (EventBody::User(body), Recipient::Account(account)) => {
@@ -269,12 +270,6 @@ impl Venue {
     }
 
     fn speak_tickers(&mut self, now_ms: i64) {
-        let days = || {
-            self.pens
-                .iter()
-                .zip(&self.tapes)
-                .filter_map(|(pen, tape)| tape.day(now_ms).map(|day| (pen, day)))
-        };
         for (index, (pen, tape)) in (0_u16..).zip(self.pens.iter().zip(&self.tapes)) {
             let (full, mini) = (Topic::Ticker(index), Topic::MiniTicker(index));
             if (self.hub.is_heard(full) || self.hub.is_heard(mini))
@@ -285,12 +280,25 @@ impl Venue {
                     .publish(mini, || board::mini_ticker(pen, &day, now_ms));
             }
         }
-        self.hub.publish(Topic::AllTicker, || {
-            array(days().map(|(pen, day)| board::ticker(pen, &day, now_ms)))
-        });
-        self.hub.publish(Topic::AllMiniTicker, || {
-            array(days().map(|(pen, day)| board::mini_ticker(pen, &day, now_ms)))
-        });
+        for (topic, row) in [
+            (
+                Topic::AllTicker,
+                board::ticker as fn(&Pen, &Candle, i64) -> String,
+            ),
+            (Topic::AllMiniTicker, board::mini_ticker),
+        ] {
+            if !self.hub.is_heard(topic) {
+                continue;
+            }
+            let symbols = self.pens.iter().zip(&self.tapes);
+            let rows: Vec<String> = symbols
+                .filter_map(|(pen, tape)| tape.day(now_ms).map(|day| row(pen, &day, now_ms)))
+                .collect();
+            // Before the first trade there is nothing to tell, and an empty array would say that nothing is listed.
+            if !rows.is_empty() {
+                self.hub.publish(topic, || array(rows));
+            }
+        }
     }
 
     fn speak_klines(&mut self, now_ms: i64) {

@@ -1,6 +1,7 @@
 //! Owns what the wire tests share: a server with known keys, a raw HTTP client, and a WebSocket client with deadlines.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_lc_rs::encoding::AsDer as _;
@@ -37,9 +38,15 @@ pub struct Keys {
     pub rsa: RsaKeyPair,
 }
 
+/// One set of keys for all tests: making an RSA key takes longer than most of them.
+static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys {
+    ed25519: Ed25519KeyPair::generate().unwrap(),
+    rsa: RsaKeyPair::generate(KeySize::Rsa2048).unwrap(),
+});
+
 pub struct Wire {
     pub server: Server,
-    pub keys: Keys,
+    pub keys: &'static Keys,
 }
 
 fn pem(der: &[u8]) -> String {
@@ -89,11 +96,8 @@ impl Wire {
     }
 
     pub fn start_with(change: impl FnOnce(&mut ServeConfig)) -> Self {
-        let keys = Keys {
-            ed25519: Ed25519KeyPair::generate().unwrap(),
-            rsa: RsaKeyPair::generate(KeySize::Rsa2048).unwrap(),
-        };
-        let mut config = config(&keys);
+        let keys = &*KEYS;
+        let mut config = config(keys);
         change(&mut config);
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), config).unwrap();
         Self { server, keys }
@@ -348,6 +352,7 @@ impl Client {
         self.until(|value| value.get("id").is_some()).await
     }
 
+    /// Hears nothing for a while and is still open.
     pub async fn assert_silent(&mut self) {
         let silence = tokio::time::timeout(SILENCE, async {
             loop {

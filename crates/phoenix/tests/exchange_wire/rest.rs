@@ -78,7 +78,7 @@ async fn rsa_and_ed25519_keys_sign_rest_requests() {
     let wire = Wire::start();
     for sign in [Keys::ed25519, Keys::rsa] {
         let payload = wire.timed("symbol=ETHUSDC");
-        let signature = encoded(&sign(&wire.keys, &payload));
+        let signature = encoded(&sign(wire.keys, &payload));
         let target = format!("/fapi/v1/openOrders?{payload}&signature={signature}");
         let reply = wire.raw("GET", &target, &[("X-MBX-APIKEY", KEY)], "").await;
         assert_eq!(reply.ok(), json!([]));

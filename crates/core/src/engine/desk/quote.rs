@@ -9,7 +9,7 @@ use crate::notice::What;
 use crate::order::{Execute, NewOrder};
 use crate::orders::diff::{Limits, PlannedPlace, Urgency, Wanted};
 use crate::risk::limits::{Bounds, batch_bound};
-use crate::risk::{Breach, Freshness, Permission, Resting, RiskContext, breakers};
+use crate::risk::{Breach, Effect, Freshness, Permission, Resting, RiskContext, breakers};
 use crate::slot::Slot;
 use crate::strategy::mode::Trading;
 use crate::strategy::{Missing, Mode, Strategy, StrategyView, Take, next_mode, position_ratio};
@@ -351,7 +351,15 @@ impl Desk {
         if let Some(until) = self.repeat.blocks(now.mono, &order, context.effect(&order)) {
             return Err(Held::Budget(until));
         }
-        let approved = self.gate.approve(&context, order).map_err(Held::Breach)?;
+        let effect = context.effect(&order);
+        let approved = match self.gate.approve(&context, order) {
+            Ok(approved) => approved,
+            Err(breach) => {
+                let is_exit = effect == Effect::Reduces && breach.limits_growth();
+                self.record.exits_refused += u64::from(is_exit);
+                return Err(Held::Breach(breach));
+            }
+        };
         let purpose = match execute.is_reduce_only() {
             true => OrderPurpose::Reduce,
             false => OrderPurpose::Quote,

@@ -348,3 +348,25 @@ fn whole_answers_become_outcomes() {
     let (html, _) = rest_outcome(place, 403, b"<html>blocked", ok);
     assert!(matches!(html, Outcome::Refused(r) if r.why == Why::Weight && r.code == 403));
 }
+
+#[test]
+fn answers_of_the_websocket_api_become_the_same_outcomes() {
+    let of = |kind, frame: &str| {
+        let answer = crate::binance::decode::ws_api::decode(frame.as_bytes()).expect("an answer");
+        ws_outcome(context(kind), &answer, |_| Ok(())).0
+    };
+    let ok = of(RequestKind::Place, r#"{"id":1,"status":200,"result":{}}"#);
+    assert_eq!(ok, Outcome::Accepted(()));
+    let gone = r#"{"id":1,"status":400,"error":{"code":-2011,"msg":"Unknown order sent."}}"#;
+    assert_eq!(why(of(RequestKind::Cancel, gone)), Some(Why::NoSuchOrder));
+    let lost = r#"{"id":1,"status":408,"error":{"code":-1007,"msg":"Timeout"}}"#;
+    assert_eq!(of(RequestKind::Place, lost), Outcome::Unknown);
+    let limit = r#"{"id":1,"status":429,"error":{"code":-1003,"msg":"","data":{"retryAfter":1700000013500}}}"#;
+    let Outcome::Refused(refusal) = of(RequestKind::Query, limit) else {
+        panic!("refused expected");
+    };
+    assert_eq!(
+        (refusal.why, refusal.retry_after),
+        (Why::Weight, Span::from_secs(10))
+    );
+}

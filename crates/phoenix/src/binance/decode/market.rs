@@ -12,7 +12,7 @@ use phoenix_core::event::{
     Market, Stream, Trade,
 };
 use phoenix_core::instrument::SymbolId;
-use phoenix_core::units::{Side, Wall};
+use phoenix_core::units::{Lots, Side, Wall};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -326,8 +326,8 @@ fn depth(
     levels: &mut Levels,
 ) -> Result<Frame, Malformed> {
     let wire: WireDepth<'_> = json(data)?;
-    read_levels(contract, wire.bids, &mut levels.bids)?;
-    read_levels(contract, wire.asks, &mut levels.asks)?;
+    read_levels(contract, Strays::Removals, wire.bids, &mut levels.bids)?;
+    read_levels(contract, Strays::Removals, wire.asks, &mut levels.asks)?;
     Ok(Frame::Depth {
         symbol: contract.id,
         book,
@@ -339,12 +339,29 @@ fn depth(
     })
 }
 
+/// Levels at the front of a snapshot among which a price off the grid means that the grid has changed.
+pub const FRONT_LEVELS: usize = 20;
+
+/// Which prices off the tick grid are left out instead of condemning the message.
+///
+/// When a contract's tick grows, old orders stay where they are, far from the market: real books of such
+/// contracts hold prices off the grid for months. When a tick shrinks, prices off the old grid appear at
+/// the front at once, and nothing may be left out. The two are told apart by where and how they appear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Strays {
+    /// In a diff: the removal of a level, which we cannot hold anyway. New ones cannot be placed.
+    Removals,
+    /// In a snapshot: levels behind the first [`FRONT_LEVELS`].
+    Behind,
+}
+
 /// Reads `[["price","size"],…]` onto the grids of `contract`.
 ///
 /// # Errors
 /// `Shape`, `OffGrid` or `TooLarge`, the last also beyond [`LEVELS_MAX`].
 pub(super) fn read_levels(
     contract: &Contract,
+    strays: Strays,
     raw: &RawValue,
     out: &mut Vec<Level>,
 ) -> Result<(), Malformed> {
@@ -352,6 +369,7 @@ pub(super) fn read_levels(
     let mut fault = None;
     let seed = LevelsSeed {
         contract,
+        strays,
         out,
         fault: &mut fault,
     };
@@ -364,8 +382,32 @@ pub(super) fn read_levels(
 
 struct LevelsSeed<'a> {
     contract: &'a Contract,
+    strays: Strays,
     out: &'a mut Vec<Level>,
     fault: &'a mut Option<Malformed>,
+}
+
+impl LevelsSeed<'_> {
+    fn add(&mut self, price: &str, size: &str) -> Result<(), Malformed> {
+        let size = self.contract.lots(size)?;
+        let price = match self.contract.ticks(price) {
+            Ok(price) => price,
+            Err(Malformed::OffGrid) if self.is_stray(size) => return Ok(()),
+            Err(why) => return Err(why),
+        };
+        if self.out.len() == LEVELS_MAX {
+            return Err(Malformed::TooLarge);
+        }
+        self.out.push(Level { price, size });
+        Ok(())
+    }
+
+    fn is_stray(&self, size: Lots) -> bool {
+        match self.strays {
+            Strays::Removals => size.is_zero(),
+            Strays::Behind => self.out.len() >= FRONT_LEVELS,
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for LevelsSeed<'_> {
@@ -406,21 +448,11 @@ impl<'de> Visitor<'de> for LevelsSeed<'_> {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of levels")
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
         while let Some(WireLevel(price, size)) = seq.next_element()? {
-            let level = self.contract.ticks(price.as_str()).and_then(|price| {
-                let size = self.contract.lots(size.as_str())?;
-                if self.out.len() == LEVELS_MAX {
-                    return Err(Malformed::TooLarge);
-                }
-                Ok(Level { price, size })
-            });
-            match level {
-                Ok(level) => self.out.push(level),
-                Err(why) => {
-                    *self.fault = Some(why);
-                    return Err(A::Error::custom("level"));
-                }
+            if let Err(why) = self.add(price.as_str(), size.as_str()) {
+                *self.fault = Some(why);
+                return Err(A::Error::custom("level"));
             }
         }
         Ok(())

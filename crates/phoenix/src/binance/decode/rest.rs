@@ -131,37 +131,4 @@ pub fn done(body: &[u8]) -> Result<(), BodyError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bodies_that_are_no_json_say_what_they_begin_with() {
-        assert_eq!(done(b"  \n"), Err(BodyError::Empty));
-        let html = done(b"<!DOCTYPE html>\n<title>403</title>").expect_err("html");
-        assert_eq!(
-            html.to_string(),
-            "an HTML page instead of JSON, beginning `<!DOCTYPE html>·<title>403</title>`"
-        );
-        let shape = done(b"upstream \x1b[31m gone \xff").expect_err("no JSON");
-        assert_eq!(
-            shape.to_string(),
-            "not the expected JSON at column 1, beginning `upstream ·[31m gone ·`"
-        );
-        let long = "x".repeat(500);
-        assert!(
-            done(long.as_bytes())
-                .expect_err("no JSON")
-                .to_string()
-                .len()
-                < 200
-        );
-    }
-
-    #[test]
-    fn success_without_content_comes_in_two_forms() {
-        assert_eq!(done(b"{}"), Ok(()));
-        assert_eq!(done(br#"{"code":200,"msg":"success"}"#), Ok(()));
-        assert_eq!(done(br#"{"code":-1,"msg":"no"}"#), Err(BodyError::Code(-1)));
-        assert!(matches!(done(b"[]"), Err(BodyError::Shape(..)) | Ok(())));
-    }
-}
+mod tests;

@@ -316,21 +316,46 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// An unsigned whole number below 10^18 without leading zeros.
+    /// An unsigned whole number below 10^16 without leading zeros (ids and times have 13 digits).
     #[inline]
     fn int(&mut self) -> Option<i64> {
         let start = self.at;
-        let mut value: i64 = 0;
-        for &byte in self.bytes.get(start..)?.iter().take(19) {
-            if !byte.is_ascii_digit() {
-                break;
-            }
-            value = value.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
-            self.at += 1;
+        let value = match self.int_fast() {
+            Some(value) => value,
+            None => self.int_slow()?,
+        };
+        let leading_zero = self.at - start > 1 && self.bytes.get(start) == Some(&b'0');
+        let more_digits = self.peek().is_some_and(|b| b.is_ascii_digit());
+        if leading_zero || more_digits {
+            return None;
         }
-        let len = self.at - start;
-        let leading_zero = len > 1 && self.bytes.get(start) == Some(&b'0');
-        ((1..=18).contains(&len) && !leading_zero).then_some(value)
+        i64::try_from(value).ok()
+    }
+
+    /// With sixteen bytes to spare, and 1 to 7 or 9 to 16 digits.
+    #[inline]
+    fn int_fast(&mut self) -> Option<u64> {
+        let (value, len) = self.run(self.at)?;
+        if len < 8 {
+            self.at += len;
+            return Some(value);
+        }
+        let (low, more) = self.run(self.at + 8)?;
+        self.at += 8 + more;
+        Some(value * SHIFT.get(more)? + low)
+    }
+
+    fn int_slow(&mut self) -> Option<u64> {
+        let rest = self.bytes.get(self.at..)?;
+        let len = rest
+            .iter()
+            .take(16)
+            .take_while(|b| b.is_ascii_digit())
+            .count();
+        self.at += len;
+        let digits = rest.get(..len)?.iter();
+        let value = digits.fold(0, |value, b| value * 10 + u64::from(b - b'0'));
+        (len > 0).then_some(value)
     }
 
     #[inline]
@@ -353,57 +378,94 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
+    fn word(&self, at: usize) -> Option<u64> {
+        let chunk: &[u8; 8] = self.bytes.get(at..)?.first_chunk()?;
+        Some(u64::from_le_bytes(*chunk))
+    }
+
     /// Up to eight digits at `at` as a number, and how many there were.
     #[inline]
     fn run(&self, at: usize) -> Option<(u64, usize)> {
-        let chunk: &[u8; 8] = self.bytes.get(at..)?.first_chunk()?;
-        let x = u64::from_le_bytes(*chunk) ^ 0x3030_3030_3030_3030;
-        // The high bit of each byte that is no digit; the low seven bits cannot carry over.
-        let other =
-            (((x & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | x) & 0x8080_8080_8080_8080;
-        let len = (other.trailing_zeros() / 8) as usize;
+        let x = self.word(at)? ^ ZEROS;
+        let len = (not_digits(x).trailing_zeros() / 8) as usize;
         if len == 0 {
             return None;
         }
-        // The first digit is in the lowest byte: move the run to the top, zeros fill in front of it.
-        let aligned = x << (64 - 8 * len);
-        let pairs = aligned.wrapping_mul(10).wrapping_add(aligned >> 8);
-        let low = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
-        let high = ((pairs >> 16) & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
-        Some((low.wrapping_add(high) >> 32, len))
+        Some((eight_digits(x << (64 - 8 * len)), len))
     }
 
-    /// Quoted unsigned decimal text.
+    /// Unsigned decimal text whose opening quote is already eaten.
     #[inline]
     fn number(&mut self) -> Option<Digits> {
-        self.eat(b"\"")?;
+        if let Some(number) = self.number_short() {
+            return Some(number);
+        }
         if let Some(number) = self.number_fast() {
             return Some(number);
         }
         digits(self.string()?).ok()
     }
 
+    /// At most seven characters: they and the closing quote are one word, and where the next thing
+    /// begins is known before the digits are.
+    #[inline]
+    fn number_short(&mut self) -> Option<Digits> {
+        let word = self.word(self.at)?;
+        let quotes = zero_bytes(word ^ QUOTES);
+        let len = (quotes.trailing_zeros() / 8) as usize;
+        if quotes == 0 || len == 0 {
+            return None;
+        }
+        let x = word ^ ZEROS;
+        // Bits below the quote.
+        let inside = (1u64 << (8 * len)) - 1;
+        let others = not_digits(x) & inside;
+        if others == 0 {
+            self.at += len + 1;
+            return Some(Digits {
+                digits: eight_digits(x << (64 - 8 * len)),
+                scale: 0,
+            });
+        }
+        let point = (others.trailing_zeros() / 8) as usize;
+        let one = others & (others - 1) == 0;
+        let between_digits = point > 0 && point + 1 < len;
+        if !one || !between_digits || (word >> (8 * point)) & 0xff != u64::from(b'.') {
+            return None;
+        }
+        let whole = (1u64 << (8 * point)) - 1;
+        let joined = (x & whole) | ((x >> 8) & !whole);
+        self.at += len + 1;
+        Some(Digits {
+            digits: eight_digits(joined << (64 - 8 * (len - 1))),
+            scale: (len - 1 - point) as u8,
+        })
+    }
+
     /// At most 7 digits before and 8 behind the point, with eight bytes to spare.
     #[inline]
     fn number_fast(&mut self) -> Option<Digits> {
         let (whole, len) = self.run(self.at)?;
-        let end = self.at + len;
-        match self.bytes.get(end)? {
-            b'"' => {
-                self.at = end + 1;
-                Some(Digits {
-                    digits: whole,
-                    scale: 0,
-                })
-            }
+        let point = self.at + len;
+        match self.bytes.get(point)? {
             b'.' if len < 8 => {
-                let (fraction, scale) = self.run(end + 1)?;
-                let end = end + 1 + scale;
-                (self.bytes.get(end) == Some(&b'"')).then_some(())?;
+                let (fraction, scale) = self.run(point + 1)?;
+                let end = point + 1 + scale;
+                if self.bytes.get(end) != Some(&b'"') {
+                    return None;
+                }
                 self.at = end + 1;
                 Some(Digits {
                     digits: whole * SHIFT.get(scale)? + fraction,
                     scale: scale as u8,
+                })
+            }
+            b'"' => {
+                self.at = point + 1;
+                Some(Digits {
+                    digits: whole,
+                    scale: 0,
                 })
             }
             _ => None,
@@ -412,11 +474,13 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     fn ticks(&mut self, contract: &Contract) -> Option<Ticks> {
+        self.eat(b"\"")?;
         contract.price.units(self.number()?).ok().map(Ticks)
     }
 
     #[inline]
     fn lots(&mut self, contract: &Contract) -> Option<Lots> {
+        self.eat(b"\"")?;
         contract.size.units(self.number()?).ok().map(Lots)
     }
 
@@ -427,25 +491,55 @@ impl<'a> Cursor<'a> {
 
     fn levels(&mut self, contract: &Contract, out: &mut Vec<Level>) -> Option<()> {
         out.clear();
-        self.eat(b"[")?;
-        if self.ate(b"]") {
+        if self.ate(b"[]") {
             return Some(());
         }
+        let (prices, sizes) = (contract.price, contract.size);
+        self.eat(b"[[\"")?;
         loop {
-            self.eat(b"[")?;
-            let price = self.ticks(contract)?;
-            self.eat(b",")?;
-            let size = self.lots(contract)?;
+            let price = prices.units(self.number()?).ok()?;
+            self.eat(b",\"")?;
+            let size = sizes.units(self.number()?).ok()?;
             if out.len() == LEVELS_MAX {
                 return None;
             }
-            out.push(Level { price, size });
-            if self.ate(b"],") {
-                continue;
+            out.push(Level {
+                price: Ticks(price),
+                size: Lots(size),
+            });
+            if !self.ate(b"],[\"") {
+                return self.eat(b"]]");
             }
-            return self.eat(b"]]");
         }
     }
+}
+
+/// Eight times `0`.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+/// Eight times `"`.
+const QUOTES: u64 = 0x2222_2222_2222_2222;
+const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each byte that is above 9. The low seven bits cannot carry over.
+#[inline]
+const fn not_digits(x: u64) -> u64 {
+    (((x & LOW_BITS) + 0x7676_7676_7676_7676) | x) & HIGH_BITS
+}
+
+/// The high bit of each byte that is zero.
+#[inline]
+const fn zero_bytes(x: u64) -> u64 {
+    !(((x & LOW_BITS) + LOW_BITS) | x) & HIGH_BITS
+}
+
+/// The number of eight digit values, the first in the lowest byte.
+#[inline]
+const fn eight_digits(x: u64) -> u64 {
+    let pairs = x.wrapping_mul(10).wrapping_add(x >> 8);
+    let low = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
+    let high = ((pairs >> 16) & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
+    low.wrapping_add(high) >> 32
 }
 
 /// What shifts a number left by so many digits.
@@ -466,13 +560,13 @@ mod tests {
     use super::*;
 
     fn number(text: &str) -> Option<Digits> {
-        let padded = format!("\"{text}\"________");
+        let padded = format!("{text}\"________");
         let mut cursor = Cursor {
             bytes: padded.as_bytes(),
             at: 0,
         };
         let number = cursor.number()?;
-        assert_eq!(cursor.at, text.len() + 2, "{text}");
+        assert_eq!(cursor.at, text.len() + 1, "{text}");
         Some(number)
     }
 
@@ -518,7 +612,7 @@ mod tests {
     #[test]
     fn numbers_at_the_very_end_of_the_message_are_read_too() {
         let mut cursor = Cursor {
-            bytes: b"\"1.25\"",
+            bytes: b"1.25\"",
             at: 0,
         };
         let expected = Digits {
@@ -532,10 +626,14 @@ mod tests {
     #[test]
     fn whole_numbers_are_json_numbers() {
         for (text, value) in [
-            ("0,", Some(0)),
-            ("17,", Some(17)),
-            ("123456789012345678,", Some(123_456_789_012_345_678)),
-            ("1234567890123456789,", None),
+            ("0,------", Some(0)),
+            ("17,------", Some(17)),
+            ("12345678,-------", Some(12_345_678)),
+            ("123456789,------", Some(123_456_789)),
+            ("1234567890123456,------", Some(1_234_567_890_123_456)),
+            ("12345678901234567,------", None),
+            ("01,-------------", None),
+            ("17", Some(17)),
             ("01,", None),
             ("-1,", None),
             (",", None),

@@ -2,9 +2,10 @@
 //!
 //! `result` is handed on as JSON bytes: it has the shape of the REST answer and is decoded by `rest`.
 
-use super::wire::{Text, json};
+use super::wire::{Text, Whole, json};
 use crate::binance::limits::{Used, WireLimit};
 use phoenix_core::event::Malformed;
+use phoenix_core::units::Wall;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -33,6 +34,8 @@ pub enum Body<'a> {
         code: i32,
         /// Its text.
         msg: Cow<'a, str>,
+        /// The instant before which it wants no further request, when it says so.
+        retry_at: Option<Wall>,
     },
 }
 
@@ -55,6 +58,20 @@ struct WireError<'a> {
     code: i32,
     #[serde(borrow, default)]
     msg: Text<'a>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct WireErrorData {
+    #[serde(rename = "retryAfter")]
+    retry_at: Whole,
+}
+
+/// `data` of an error is different for every code; only this one is of use.
+fn retry_at(data: &RawValue) -> Option<Wall> {
+    let data: WireErrorData = json(data.get().as_bytes()).ok()?;
+    Some(Wall::from_millis(data.retry_at.0))
 }
 
 /// Reads one frame.
@@ -67,6 +84,7 @@ pub fn decode(frame: &[u8]) -> Result<Answer<'_>, Malformed> {
         (Some(error), _) => Body::Error {
             code: error.code,
             msg: error.msg.0,
+            retry_at: error.data.and_then(retry_at),
         },
         (None, Some(result)) => Body::Result(result.get().as_bytes()),
         (None, None) => return Err(Malformed::Shape),
@@ -107,11 +125,25 @@ mod tests {
         let expected = Body::Error {
             code: -2011,
             msg: "Unknown order sent.".into(),
+            retry_at: None,
         };
         assert_eq!(
             (answer.id, answer.status, answer.body),
             (Some(7), 400, expected)
         );
+    }
+
+    #[test]
+    fn the_instant_of_a_limit_is_kept() {
+        let frame = br#"{"id":7,"status":429,"error":{"code":-1003,"msg":"Too many","data":{"serverTime":1,"retryAfter":1700000060000}}}"#;
+        let Ok(Answer {
+            body: Body::Error { retry_at, .. },
+            ..
+        }) = decode(frame)
+        else {
+            panic!("an error");
+        };
+        assert_eq!(retry_at, Some(Wall::from_millis(1_700_000_060_000)));
     }
 
     #[test]

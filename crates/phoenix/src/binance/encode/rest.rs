@@ -6,6 +6,7 @@ use super::{amendment, named_order, named_symbol, new_order};
 use crate::binance::client_id::ClientIds;
 use crate::binance::codes::RequestKind;
 use crate::binance::contracts::{Contract, Contracts};
+use crate::binance::decode::rest::account::MarginType;
 use crate::binance::sign::{SignError, Signer};
 use phoenix_core::order::{Amendment, NewOrder, OrderId};
 use phoenix_core::units::{Span, Wall};
@@ -458,6 +459,26 @@ impl RestEncoder {
         self.finish(Endpoint::SetLeverage, auth, out)
     }
 
+    /// Margin type of a symbol.
+    ///
+    /// # Errors
+    /// `Sign` when the signature cannot be made.
+    pub fn set_margin_type(
+        &mut self,
+        contract: &Contract,
+        margin_type: MarginType,
+        auth: Auth<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Endpoint, EncodeError> {
+        named_symbol(contract, &mut self.params);
+        let text = match margin_type {
+            MarginType::Cross => "CROSSED",
+            MarginType::Isolated => "ISOLATED",
+        };
+        self.params.text(ParamName::MarginType, text);
+        self.finish(Endpoint::SetMarginType, auth, out)
+    }
+
     /// Writes path, parameters and, for a signed endpoint, validity and signature.
     fn finish(
         &mut self,
@@ -726,6 +747,10 @@ mod tests {
             .set_leverage(desk.eth(), 5, desk.auth(), &mut out)
             .expect("encodes");
         assert!(unsigned(&desk, &out).contains("symbol=ETHUSDC&leverage=5&"));
+        encoder
+            .set_margin_type(desk.eth(), MarginType::Cross, desk.auth(), &mut out)
+            .expect("encodes");
+        assert!(unsigned(&desk, &out).contains("symbol=ETHUSDC&marginType=CROSSED&"));
         encoder
             .query(
                 desk.eth(),

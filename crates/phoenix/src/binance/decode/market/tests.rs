@@ -270,6 +270,22 @@ fn broken_frames_blame_the_stream_that_they_came_on() {
 }
 
 #[test]
+fn only_the_removal_of_a_level_off_the_grid_is_left_out_of_a_diff() {
+    let contracts = contracts();
+    let plain = by_parser(&contracts, frame(0).as_bytes());
+    let with = |extra: &str| frame(0).replace("\"b\":[", &format!("\"b\":[{extra},"));
+    let mut decoder = MarketDecoder::default();
+    let removal = with("[\"0.50579\",\"0.000\"]");
+    let depth = decoder.decode(&contracts, removal.as_bytes());
+    assert!(
+        matches!(depth, Decoded::Event(Event::Market(_, Market::Depth(d))) if d.bids == plain.bids)
+    );
+    let new = decoder.decode(&contracts, with("[\"0.50579\",\"0.001\"]").as_bytes())
+        == market(ETH, Market::Malformed(Stream::Depth, Malformed::OffGrid));
+    assert!(new);
+}
+
+#[test]
 fn a_frame_with_absurdly_many_levels_is_too_large_in_both_ways() {
     let contracts = contracts();
     let levels = vec!["[\"1.00\",\"1\"]"; LEVELS_MAX + 1].join(",");

@@ -1,7 +1,7 @@
 //! Owns the bodies that everybody may see: contracts, snapshots, best prices, marks, time (protocol §4.2,
 //! §4.3); knows nothing of our account.
 
-use super::super::market::{Levels, contract_status, read_levels};
+use super::super::market::{Levels, Strays, contract_status, read_levels};
 use super::super::wire::{Text, Whole};
 use super::{BodyError, field, parse};
 use crate::binance::contracts::Contract;
@@ -225,7 +225,8 @@ struct WireSnapshot<'a> {
     asks: &'a RawValue,
 }
 
-/// A depth snapshot; its levels borrow `levels`.
+/// A depth snapshot; its levels borrow `levels`. Prices off the tick grid behind the front of the book,
+/// left over from before a tick grew, are left out.
 ///
 /// # Errors
 /// As [`BodyError`].
@@ -235,8 +236,9 @@ pub fn snapshot<'a>(
     levels: &'a mut Levels,
 ) -> Result<DepthSnapshot<'a>, BodyError> {
     let wire: WireSnapshot<'_> = parse(body)?;
-    read_levels(contract, wire.bids, &mut levels.bids).map_err(field("bids"))?;
-    read_levels(contract, wire.asks, &mut levels.asks).map_err(field("asks"))?;
+    let read = |raw, out: &mut Vec<Level>| read_levels(contract, Strays::Behind, raw, out);
+    read(wire.bids, &mut levels.bids).map_err(field("bids"))?;
+    read(wire.asks, &mut levels.asks).map_err(field("asks"))?;
     Ok(DepthSnapshot {
         last_id: wire.last_id.0,
         transact_time: Wall::from_millis(wire.transact_time.0),

@@ -1,0 +1,246 @@
+//! Owns what of the engine's doings goes into the journal, and how the journal's state becomes the books a
+//! session begins with; knows no SQL.
+
+use crate::binance::client_id::ClientIds;
+use crate::binance::contracts::Contracts;
+use crate::journal::query::SymbolState;
+use crate::journal::record::{Equity, Fill, Funding, Order, Position, Record, Side, SymbolSample};
+use phoenix_core::engine::view::{SymbolView, View};
+use phoenix_core::event::{ExchangeStatus, OrderUpdate, Resume, TradeReport};
+use phoenix_core::instrument::{Instrument, SymbolId};
+use phoenix_core::order::{NewOrder, Owner};
+use phoenix_core::units::{E8, Lots, Now, Price8, Quote, Side as CoreSide, Ticks, Wall};
+
+/// Turns engine matters into journal records.
+#[derive(Debug, Clone)]
+pub struct Books {
+    contracts: Contracts,
+    ids: ClientIds,
+    asset: String,
+}
+
+impl Books {
+    /// For these contracts, our ids and the margin asset.
+    #[must_use]
+    pub const fn new(contracts: Contracts, ids: ClientIds, asset: String) -> Self {
+        Self {
+            contracts,
+            ids,
+            asset,
+        }
+    }
+
+    /// The contract of a symbol.
+    #[must_use]
+    pub fn instrument(&self, symbol: SymbolId) -> Option<&Instrument> {
+        self.contracts.by_id(symbol).map(|c| &c.instrument)
+    }
+
+    /// An order that was sent.
+    #[must_use]
+    pub fn placed(&self, order: &NewOrder, now: Now) -> Option<Record> {
+        let instrument = self.instrument(order.symbol)?;
+        Some(Record::Order(Order {
+            client_id: self.ids.encode(order.id).to_string(),
+            session: order.id.session,
+            symbol: instrument.name.clone(),
+            side: side(order.side),
+            price_e8: price_e8(instrument, order.price),
+            qty_e8: size_e8(instrument, order.size),
+            filled_e8: 0,
+            reduce_only: order.execute.is_reduce_only(),
+            state: "placing",
+            is_final: false,
+            order_id: None,
+            placed_ms: now.wall.as_millis(),
+            updated_ms: now.wall.as_millis(),
+            reason: None,
+        }))
+    }
+
+    /// An order event: its fill first, because the books depend on it, then its state.
+    pub fn updated(&self, update: &OrderUpdate, now: Now) -> impl Iterator<Item = Record> {
+        let fill = update.fill.and_then(|fill| {
+            let report = &update.report;
+            let trade = TradeReport {
+                exchange_id: report.exchange_id,
+                side: report.side,
+                fill,
+                time: report.time,
+            };
+            self.traded(report.symbol, report.owner, &trade)
+        });
+        fill.into_iter().chain(self.order_state(update, now))
+    }
+
+    fn order_state(&self, update: &OrderUpdate, now: Now) -> Option<Record> {
+        let report = &update.report;
+        let Owner::Ours(id) = report.owner else {
+            return None;
+        };
+        let instrument = self.instrument(report.symbol)?;
+        Some(Record::Order(Order {
+            client_id: self.ids.encode(id).to_string(),
+            session: id.session,
+            symbol: instrument.name.clone(),
+            side: side(report.side),
+            price_e8: price_e8(instrument, report.price),
+            qty_e8: size_e8(instrument, report.size),
+            filled_e8: size_e8(instrument, report.filled),
+            reduce_only: report.reduce_only,
+            state: state(report.status),
+            is_final: report.status.is_terminal(),
+            order_id: Some(report.exchange_id),
+            placed_ms: now.wall.as_millis(),
+            updated_ms: now.wall.as_millis(),
+            reason: None,
+        }))
+    }
+
+    /// A trade of ours, from the stream or by back-fill.
+    #[must_use]
+    pub fn traded(&self, symbol: SymbolId, owner: Owner, trade: &TradeReport) -> Option<Record> {
+        let instrument = self.instrument(symbol)?;
+        let client_id = match owner {
+            Owner::Ours(id) => self.ids.encode(id).to_string(),
+            Owner::OtherInstance | Owner::Foreign => String::new(),
+        };
+        let fill = &trade.fill;
+        let (fee, fee_asset) = match fill.fee_other_e8 {
+            0 => (fill.fee.raw(), self.asset.clone()),
+            other => (other, "BNB".to_owned()),
+        };
+        Some(Record::Fill(Fill {
+            symbol: instrument.name.clone(),
+            trade_id: fill.trade_id,
+            client_id,
+            order_id: trade.exchange_id,
+            side: side(trade.side),
+            price_e8: price_e8(instrument, fill.price),
+            qty_e8: size_e8(instrument, fill.size),
+            fee_e8: -fee,
+            fee_asset,
+            realized_e8: fill.realized.raw(),
+            maker: fill.maker,
+            at_ms: trade.time.as_millis(),
+        }))
+    }
+
+    /// A completed back-fill up to this trade.
+    #[must_use]
+    pub fn backfilled(&self, symbol: SymbolId, trade_id: i64) -> Option<Record> {
+        let symbol = self.instrument(symbol)?.name.clone();
+        Some(Record::Backfilled { symbol, trade_id })
+    }
+
+    /// A funding payment; its time serves as its identity, since the stream gives none.
+    #[must_use]
+    pub fn funded(&self, symbol: SymbolId, amount_e8: i64, time: Wall) -> Option<Record> {
+        let symbol_name = self.instrument(symbol)?.name.clone();
+        Some(Record::Funding(Funding {
+            tran_id: time
+                .as_millis()
+                .saturating_mul(64)
+                .saturating_add(i64::from(symbol.0)),
+            symbol: symbol_name,
+            asset: self.asset.clone(),
+            amount_e8,
+            at_ms: time.as_millis(),
+        }))
+    }
+
+    /// The position of a symbol.
+    #[must_use]
+    pub fn position(&self, view: &SymbolView, at: Wall) -> Option<Record> {
+        let instrument = self.instrument(view.symbol)?;
+        Some(Record::Position(Position {
+            symbol: instrument.name.clone(),
+            qty_e8: size_e8(instrument, view.position),
+            entry_e8: view.entry.map_or(0, Price8::raw),
+            at_ms: at.as_millis(),
+        }))
+    }
+
+    /// The account's worth and each symbol's position and price.
+    pub fn samples(&self, view: &View) -> Vec<Record> {
+        let at_ms = view.now.wall.as_millis();
+        let mut records = Vec::with_capacity(view.symbols.len() + 1);
+        if let Some(wallet) = view.wallet {
+            let unrealized = view
+                .symbols
+                .iter()
+                .filter_map(|s| s.unrealized)
+                .fold(Quote::ZERO, Quote::saturating_add);
+            records.push(Record::Equity(Equity {
+                at_ms,
+                asset: self.asset.clone(),
+                wallet_e8: wallet.raw(),
+                unrealized_e8: unrealized.raw(),
+            }));
+        }
+        for symbol in &view.symbols {
+            if let (Some(instrument), Some(mid)) =
+                (self.instrument(symbol.symbol), symbol.explanation.mid)
+            {
+                records.push(Record::Sample(SymbolSample {
+                    at_ms,
+                    symbol: instrument.name.clone(),
+                    position_e8: size_e8(instrument, symbol.position),
+                    mid_e8: mid.raw(),
+                }));
+            }
+        }
+        records
+    }
+}
+
+/// The books a session begins with.
+#[must_use]
+pub fn resume(state: &SymbolState, instrument: &Instrument, asset: &str) -> Resume {
+    let position = state.position.as_ref();
+    let size = Lots(position.map_or(0, |p| p.qty_e8 / instrument.step_e8));
+    let cost = position.map_or(Quote::ZERO, |p| {
+        instrument.value_at(Price8(p.entry_e8), size)
+    });
+    Resume {
+        size,
+        cost,
+        realized: Quote(state.realized_e8),
+        fees: Quote(-state.fees_e8.get(asset).copied().unwrap_or(0)),
+        funding: Quote(state.funding_e8.get(asset).copied().unwrap_or(0)),
+        trade_id: state.last_trade_id,
+    }
+}
+
+const fn side(side: CoreSide) -> Side {
+    match side {
+        CoreSide::Buy => Side::Buy,
+        CoreSide::Sell => Side::Sell,
+    }
+}
+
+const fn state(status: ExchangeStatus) -> &'static str {
+    match status {
+        ExchangeStatus::New => "open",
+        ExchangeStatus::PartiallyFilled => "partially_filled",
+        ExchangeStatus::Filled => "filled",
+        ExchangeStatus::Canceled => "cancelled",
+        ExchangeStatus::Expired => "expired",
+        ExchangeStatus::Rejected => "rejected",
+        ExchangeStatus::Unrecognised => "unknown",
+    }
+}
+
+const fn price_e8(instrument: &Instrument, price: Ticks) -> i64 {
+    price.raw().saturating_mul(instrument.tick_e8)
+}
+
+const fn size_e8(instrument: &Instrument, size: Lots) -> i64 {
+    size.raw().saturating_mul(instrument.step_e8)
+}
+
+/// 1e-8 units as a number for people and JSON.
+#[must_use]
+pub fn number(e8: i64) -> f64 {
+    e8 as f64 / E8 as f64
+}

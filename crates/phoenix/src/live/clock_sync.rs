@@ -1,0 +1,79 @@
+//! Owns the measuring of the exchange's clock; runs on the cold thread.
+
+use super::clock::{Clock, OffsetEstimate, Sample};
+use super::rest::Rest;
+use crate::binance::decode::rest::reference;
+use crate::binance::encode::rest::Endpoint;
+use phoenix_core::event::Outcome;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Pause between two measurements.
+pub const MEASURE_EVERY: Duration = Duration::from_secs(30);
+/// Measurements at the start and after a refusal for the clock.
+const BURST: usize = 3;
+/// Refusals closer together than this lead to one new measurement: never a loop of failures.
+const SPACING: Duration = Duration::from_secs(1);
+
+/// Measures once; `None` when the exchange did not answer usefully.
+async fn sample(rest: &Rest) -> Option<Sample> {
+    let clock = rest.clock();
+    let offset = clock.offset_ns();
+    let machine = |clock: &Clock| clock.wall().raw() - offset;
+    let sent_ns = machine(clock);
+    let read = rest
+        .ask(
+            |e, auth, out| e.plain(Endpoint::Time, auth, out),
+            reference::time,
+        )
+        .await;
+    let received_ns = machine(clock);
+    match read.outcome {
+        Outcome::Accepted(server) => Some(Sample {
+            sent_ns,
+            received_ns,
+            server_ns: server.raw(),
+        }),
+        Outcome::Refused(_) | Outcome::Unknown => None,
+    }
+}
+
+/// Measures a few times and corrects the clock; returns whether there is an estimate.
+pub async fn synchronise(rest: &Rest, estimate: &mut OffsetEstimate) -> bool {
+    for _ in 0..BURST {
+        if let Some(sample) = sample(rest).await
+            && let Some(offset) = estimate.on_sample(sample)
+        {
+            rest.clock().correct(offset);
+        }
+    }
+    estimate.estimate_ns().is_some()
+}
+
+/// Keeps the clock corrected; a message on `refused` says that the exchange refused a timestamp.
+pub async fn keep(rest: Rest, mut estimate: OffsetEstimate, mut refused: mpsc::Receiver<()>) {
+    loop {
+        tokio::select! {
+            biased; // A refused timestamp means that orders fail now.
+            asked = refused.recv() => {
+                if asked.is_none() {
+                    return;
+                }
+                while refused.try_recv().is_ok() {}
+                let before = rest.clock().offset_ns();
+                estimate.restart();
+                synchronise(&rest, &mut estimate).await;
+                let after = rest.clock().offset_ns();
+                tracing::warn!(change_ms = (after - before) / 1_000_000, "clock resynchronised after a refusal");
+                tokio::time::sleep(SPACING).await;
+            }
+            () = tokio::time::sleep(MEASURE_EVERY) => {
+                if let Some(sample) = sample(&rest).await
+                    && let Some(offset) = estimate.on_sample(sample)
+                {
+                    rest.clock().correct(offset);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,591 @@
+//! Owns the cold side: REST that is not order entry, journal, log, configuration file, signals. It may be
+//! slow; the hot thread never waits for it.
+
+use super::books::Books;
+use super::notices::words;
+use super::rest::Rest;
+use super::wire::{OwnedAccount, OwnedConfig, OwnedReply, OwnedSnapshot, ToCold, ToHot};
+use crate::binance::contracts::{Contract, Contracts};
+use crate::binance::decode::AccountScope;
+use crate::binance::decode::market::Levels;
+use crate::binance::decode::rest::{self as body, BodyError, account, reference, trading};
+use crate::binance::encode::rest::Endpoint;
+use crate::journal::record::{Notice as NoticeRecord, Record};
+use crate::journal::writer::{Backlog, Recorder};
+use phoenix_core::action::Action;
+use phoenix_core::engine::view::View;
+use phoenix_core::event::{Operator, Outcome, Refusal};
+use phoenix_core::instrument::SymbolId;
+use phoenix_core::notice::{Notice, Severity};
+use phoenix_core::order::Owner;
+use phoenix_core::units::{Mono, Now, Span, Wall};
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// How often the kill file is looked for and the journal's backlog is retried.
+const TICK: Duration = Duration::from_millis(250);
+/// How often equity and positions are sampled into the journal.
+const SAMPLE_EVERY: Duration = Duration::from_secs(10);
+/// A graceful end that takes longer than this is abandoned; what is open is then cancelled from outside.
+pub const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// What REST requests need to know; shared by the tasks that carry them out.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// REST access on the cold runtime.
+    pub rest: Rest,
+    /// Contract data.
+    pub contracts: Arc<Contracts>,
+    /// Client ids and margin asset.
+    pub account: AccountScope,
+}
+
+/// How the run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The engine confirmed that nothing of ours is open.
+    Stopped,
+    /// The graceful end took too long or was cut short.
+    Abandoned,
+    /// The hot thread ended by itself.
+    HotGone,
+}
+
+/// Requests of the outside world to end or change the run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outside {
+    /// Interrupt or terminate.
+    Stop,
+    /// Kill switch, pause, resume.
+    Operator(Operator),
+    /// A changed configuration that applies live.
+    Config(Vec<OwnedConfig>),
+}
+
+/// The cold side of one run.
+#[derive(Debug)]
+pub struct Cold {
+    desk: Desk,
+    books: Books,
+    recorder: Option<Recorder>,
+    backlog: VecDeque<Record>,
+    to_hot: mpsc::Sender<ToHot>,
+    from_hot: mpsc::Receiver<ToCold>,
+    outside: mpsc::Receiver<Outside>,
+    listen_key: mpsc::Sender<()>,
+    clock_refused: mpsc::Sender<()>,
+    kill_file: Option<PathBuf>,
+    was_killed: bool,
+    /// When to stop by itself.
+    deadline: Option<Instant>,
+    stopping_since: Option<Instant>,
+    sampled_at: Instant,
+    positions: Vec<(SymbolId, i64)>,
+    /// The latest snapshot of the engine.
+    pub view: View,
+    /// Notices of level 1 and above, newest last, bounded.
+    pub alerts: VecDeque<String>,
+    /// Codes of all notices that were said.
+    pub codes: BTreeSet<&'static str>,
+    /// When the graceful end began, on the engine's clock.
+    pub stop_began_ns: Option<i64>,
+}
+
+/// Alerts kept for the summary; older ones are in the journal.
+const ALERTS_MAX: usize = 200;
+
+/// Channels and settings of the cold side.
+#[derive(Debug)]
+pub struct ColdSetup {
+    /// What requests need.
+    pub desk: Desk,
+    /// Journal records.
+    pub books: Books,
+    /// The journal's writer; `None` in a dry run without state.
+    pub recorder: Option<Recorder>,
+    /// To the hot thread.
+    pub to_hot: mpsc::Sender<ToHot>,
+    /// From the hot thread.
+    pub from_hot: mpsc::Receiver<ToCold>,
+    /// Signals, files, changed configuration.
+    pub outside: mpsc::Receiver<Outside>,
+    /// To the keeper of the listen key.
+    pub listen_key: mpsc::Sender<()>,
+    /// To the keeper of the clock.
+    pub clock_refused: mpsc::Sender<()>,
+    /// A file whose existence is the kill switch.
+    pub kill_file: Option<PathBuf>,
+    /// Length of the run, if bounded.
+    pub seconds: Option<Duration>,
+}
+
+impl Cold {
+    /// Ready to run.
+    #[must_use]
+    pub fn new(setup: ColdSetup) -> Self {
+        let now = Instant::now();
+        Self {
+            desk: setup.desk,
+            books: setup.books,
+            recorder: setup.recorder,
+            backlog: VecDeque::new(),
+            to_hot: setup.to_hot,
+            from_hot: setup.from_hot,
+            outside: setup.outside,
+            listen_key: setup.listen_key,
+            clock_refused: setup.clock_refused,
+            kill_file: setup.kill_file,
+            was_killed: false,
+            deadline: setup.seconds.map(|s| now + s),
+            stopping_since: None,
+            sampled_at: now,
+            positions: Vec::new(),
+            view: View::default(),
+            alerts: VecDeque::new(),
+            codes: BTreeSet::new(),
+            stop_began_ns: None,
+        }
+    }
+
+    /// Holds all quoting until an operator resumes.
+    pub async fn hold(&self) {
+        self.tell_hot(ToHot::Operator(Operator::Kill)).await;
+    }
+
+    /// Runs until the engine has stopped.
+    pub async fn run(&mut self) -> Ended {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased; // A request to stop is never behind the engine's messages.
+                asked = self.outside.recv() => match asked {
+                    Some(outside) => {
+                        if self.on_outside(outside).await {
+                            return Ended::Abandoned;
+                        }
+                    }
+                    None => self.begin_stop().await,
+                },
+                message = self.from_hot.recv() => match message {
+                    Some(ToCold::Stopped) => return Ended::Stopped,
+                    Some(message) => self.on_message(message),
+                    None => return Ended::HotGone,
+                },
+                _ = tick.tick() => {
+                    if self.on_tick().await {
+                        return Ended::Abandoned;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Returns true when the run must end now: a second request to stop.
+    async fn on_outside(&mut self, outside: Outside) -> bool {
+        match outside {
+            Outside::Stop if self.stopping_since.is_some() => return self.abandon().await,
+            Outside::Stop => self.begin_stop().await,
+            Outside::Operator(operator) => self.tell_hot(ToHot::Operator(operator)).await,
+            Outside::Config(changes) => {
+                for change in changes {
+                    self.tell_hot(ToHot::Config(change)).await;
+                }
+            }
+        }
+        false
+    }
+
+    async fn begin_stop(&mut self) {
+        if self.stopping_since.is_none() {
+            tracing::info!("stopping: cancelling everything");
+            self.stopping_since = Some(Instant::now());
+            self.stop_began_ns = Some(self.desk.rest.clock().mono().raw());
+            self.tell_hot(super::hot::STOP).await;
+        }
+    }
+
+    async fn abandon(&mut self) -> bool {
+        tracing::error!(
+            "the graceful end did not complete; what is open is cancelled from outside"
+        );
+        self.tell_hot(ToHot::Abandon).await;
+        true
+    }
+
+    async fn tell_hot(&self, message: ToHot) {
+        if self.to_hot.send(message).await.is_err() {
+            tracing::debug!("the hot thread is gone");
+        }
+    }
+
+    async fn on_tick(&mut self) -> bool {
+        self.write_backlog();
+        if self.deadline.is_some_and(|at| Instant::now() >= at) {
+            self.deadline = None;
+            self.begin_stop().await;
+        }
+        let killed = self.kill_file.as_ref().is_some_and(|file| file.exists());
+        if killed && !self.was_killed {
+            tracing::error!(
+                "the kill file exists: everything is cancelled until it is removed and quoting resumed"
+            );
+            self.tell_hot(ToHot::Operator(Operator::Kill)).await;
+        }
+        self.was_killed = killed;
+        if self.sampled_at.elapsed() >= SAMPLE_EVERY {
+            self.sampled_at = Instant::now();
+            for record in self.books.samples(&self.view) {
+                self.record(record);
+            }
+        }
+        match self.stopping_since {
+            Some(since) if since.elapsed() >= STOP_LIMIT => self.abandon().await,
+            Some(_) | None => false,
+        }
+    }
+
+    fn on_message(&mut self, message: ToCold) {
+        match message {
+            ToCold::Ask(action, requested_at) => self.ask(action, requested_at),
+            ToCold::Placed(order, now) => {
+                if let Some(record) = self.books.placed(&order, now) {
+                    self.record(record);
+                }
+            }
+            ToCold::Updated(update, now) => {
+                let records: Vec<Record> = self.books.updated(&update, now).collect();
+                records.into_iter().for_each(|record| self.record(record));
+            }
+            ToCold::Funding(symbol, amount, time) => {
+                if let Some(record) = self.books.funded(symbol, amount, time) {
+                    self.record(record);
+                }
+            }
+            ToCold::Notice(notice, now) => self.on_notice(&notice, now),
+            ToCold::View(view) => self.on_view(*view),
+            ToCold::ClockRefused => {
+                // A full channel already asks for what this asks for.
+                let _ = self.clock_refused.try_send(());
+            }
+            ToCold::NeedListenKey => {
+                let _ = self.listen_key.try_send(());
+            }
+            ToCold::Stopped => {}
+        }
+    }
+
+    fn on_notice(&mut self, notice: &Notice, now: Now) {
+        let instrument = notice.symbol.and_then(|s| self.books.instrument(s));
+        let symbol = instrument.map(|i| i.name.clone());
+        let words = words(notice, instrument);
+        let name = symbol.as_deref().unwrap_or("-");
+        self.codes.insert(words.code);
+        match words.severity {
+            Severity::Info => tracing::info!(symbol = name, code = words.code, "{}", words.text),
+            Severity::Warning => tracing::warn!(symbol = name, code = words.code, "{}", words.text),
+            Severity::Severe | Severity::Emergency => {
+                tracing::error!(symbol = name, code = words.code, "{}", words.text);
+            }
+        }
+        if words.severity > Severity::Info {
+            if self.alerts.len() >= ALERTS_MAX {
+                self.alerts.pop_front();
+            }
+            self.alerts.push_back(format!("{name}: {}", words.text));
+        }
+        self.record(Record::Notice(NoticeRecord {
+            at_ms: now.wall.as_millis(),
+            level: words.severity as u8,
+            code: words.code.to_owned(),
+            symbol,
+            text: words.text,
+        }));
+    }
+
+    fn on_view(&mut self, view: View) {
+        for symbol in &view.symbols {
+            let size = symbol.position.raw();
+            let known = self
+                .positions
+                .iter_mut()
+                .find(|(id, _)| *id == symbol.symbol);
+            let changed = match known {
+                Some((_, last)) if *last == size => false,
+                Some((_, last)) => {
+                    *last = size;
+                    true
+                }
+                None => {
+                    self.positions.push((symbol.symbol, size));
+                    true
+                }
+            };
+            if changed && let Some(record) = self.books.position(symbol, view.now.wall) {
+                Self::record_in(self.recorder.as_ref(), &mut self.backlog, record);
+            }
+        }
+        self.view = view;
+    }
+
+    fn record(&mut self, record: Record) {
+        Self::record_in(self.recorder.as_ref(), &mut self.backlog, record);
+    }
+
+    /// Records keep their order: with a backlog everything waits behind it.
+    fn record_in(recorder: Option<&Recorder>, backlog: &mut VecDeque<Record>, record: Record) {
+        let Some(recorder) = recorder else { return };
+        if !backlog.is_empty() {
+            backlog.push_back(record);
+            return;
+        }
+        match recorder.record(record) {
+            Ok(()) => {}
+            Err(Backlog::Returned(record)) => {
+                tracing::error!(
+                    "the journal is behind: fills are kept in memory until it catches up"
+                );
+                backlog.push_back(*record);
+            }
+            Err(other) => tracing::warn!(?other, "the journal dropped a record"),
+        }
+    }
+
+    fn write_backlog(&mut self) {
+        let Some(recorder) = &self.recorder else {
+            return;
+        };
+        while let Some(record) = self.backlog.pop_front() {
+            if let Err(Backlog::Returned(record)) = recorder.record(record) {
+                self.backlog.push_front(*record);
+                return;
+            }
+        }
+    }
+
+    fn ask(&self, action: Action, requested_at: Mono) {
+        let (desk, to_hot, books, recorder) = (
+            self.desk.clone(),
+            self.to_hot.clone(),
+            self.books.clone(),
+            self.recorder.clone(),
+        );
+        tokio::spawn(async move {
+            let Some(reply) = carry_out(&desk, action, requested_at).await else {
+                return;
+            };
+            if let (OwnedReply::Trades(symbol, _, Ok(trades)), Some(recorder)) = (&reply, &recorder)
+            {
+                record_trades(&books, recorder, *symbol, trades);
+            }
+            if to_hot.send(ToHot::Reply(reply)).await.is_err() {
+                tracing::debug!("an answer came after the end");
+            }
+        });
+    }
+}
+
+/// Back-filled trades go into the journal before the engine sees them; each once, by its id.
+fn record_trades(
+    books: &Books,
+    recorder: &Recorder,
+    symbol: SymbolId,
+    trades: &[phoenix_core::event::TradeReport],
+) {
+    let records = trades
+        .iter()
+        .filter_map(|t| books.traded(symbol, Owner::Foreign, t));
+    let complete = trades
+        .last()
+        .and_then(|t| books.backfilled(symbol, t.fill.trade_id));
+    for record in records.chain(complete) {
+        if let Err(error) = recorder.record(record) {
+            tracing::error!(?error, "a back-filled trade could not be recorded");
+            return;
+        }
+    }
+}
+
+/// Carries out one request of the engine.
+async fn carry_out(desk: &Desk, action: Action, at: Mono) -> Option<OwnedReply> {
+    let contract_of = |symbol: SymbolId| desk.contracts.by_id(symbol);
+    Some(match action {
+        Action::CancelAll(symbol) => {
+            let contract = contract_of(symbol)?;
+            let read = desk
+                .rest
+                .ask(
+                    |e, a, out| e.about(Endpoint::CancelAll, contract, a, out),
+                    body::done,
+                )
+                .await;
+            OwnedReply::CancelAll(symbol, read.outcome)
+        }
+        Action::QueryOrder(symbol, id) => {
+            let contract = contract_of(symbol)?;
+            let read = desk
+                .rest
+                .ask(
+                    |e, a, out| e.query(contract, &desk.account.ids, id, a, out),
+                    |b| trading::order(&desk.contracts, &desk.account, b),
+                )
+                .await;
+            OwnedReply::Query(symbol, id, read.outcome)
+        }
+        Action::FetchOpenOrders(symbol) => {
+            OwnedReply::OpenOrders(symbol, at, open_orders(desk, contract_of(symbol)?).await)
+        }
+        Action::FetchAccount => OwnedReply::Account(at, account_now(desk).await),
+        Action::FetchTrades(symbol, from) => {
+            OwnedReply::Trades(symbol, at, trades(desk, contract_of(symbol)?, from).await)
+        }
+        Action::FetchSnapshot(symbol) => {
+            OwnedReply::Snapshot(symbol, snapshot(desk, contract_of(symbol)?).await)
+        }
+        Action::Probe(symbol) => {
+            let contract = contract_of(symbol)?;
+            let read = desk
+                .rest
+                .ask(
+                    |e, a, out| e.about(Endpoint::BookTicker, contract, a, out),
+                    |b| reference::book_ticker(contract, b),
+                )
+                .await;
+            OwnedReply::Probe(symbol, at, read.outcome)
+        }
+        Action::ArmDeadMan(symbol, span) => OwnedReply::DeadMan(
+            symbol,
+            at,
+            countdown(desk, contract_of(symbol)?, span).await,
+        ),
+        Action::Place(_)
+        | Action::Amend(_)
+        | Action::Cancel(..)
+        | Action::RenewListenKey
+        | Action::Reconnect(_)
+        | Action::Say(_)
+        | Action::Stopped => return None,
+    })
+}
+
+fn result_of<T>(outcome: Outcome<T>) -> Result<T, Option<Refusal>> {
+    match outcome {
+        Outcome::Accepted(value) => Ok(value),
+        Outcome::Refused(refusal) => Err(Some(refusal)),
+        Outcome::Unknown => Err(None),
+    }
+}
+
+/// Every open order of the account on a symbol.
+pub async fn open_orders(
+    desk: &Desk,
+    contract: &Contract,
+) -> Result<Vec<phoenix_core::event::OrderReport>, Option<Refusal>> {
+    let read = desk
+        .rest
+        .ask(
+            |e, a, out| e.about(Endpoint::OpenOrders, contract, a, out),
+            |b| {
+                let mut list = Vec::new();
+                trading::open_orders(&desk.contracts, &desk.account, b, &mut list).map(|()| list)
+            },
+        )
+        .await;
+    result_of(read.outcome)
+}
+
+async fn trades(
+    desk: &Desk,
+    contract: &Contract,
+    from: i64,
+) -> Result<Vec<phoenix_core::event::TradeReport>, Option<Refusal>> {
+    let read = desk
+        .rest
+        .ask(
+            |e, a, out| e.user_trades(contract, from, a, out),
+            |b| {
+                let mut list = Vec::new();
+                trading::trades(contract, &desk.account, b, &mut list).map(|()| list)
+            },
+        )
+        .await;
+    result_of(read.outcome)
+}
+
+async fn snapshot(desk: &Desk, contract: &Contract) -> Result<OwnedSnapshot, Refusal> {
+    let owned = |b: &[u8]| -> Result<OwnedSnapshot, BodyError> {
+        let mut levels = Levels::default();
+        let seen = reference::snapshot(contract, b, &mut levels)?;
+        Ok(OwnedSnapshot {
+            last_id: seen.last_id,
+            transact_time: seen.transact_time,
+            bids: seen.bids.to_vec(),
+            asks: seen.asks.to_vec(),
+        })
+    };
+    let read = desk
+        .rest
+        .ask(
+            |e, a, out| e.about(Endpoint::Depth, contract, a, out),
+            owned,
+        )
+        .await;
+    result_of(read.outcome).map_err(|refusal| {
+        refusal.unwrap_or(super::rest::refusal(phoenix_core::event::Why::Transient))
+    })
+}
+
+/// Balance, then positions. The positions contain every fill up to the instant before they were asked for.
+pub async fn account_now(desk: &Desk) -> Result<OwnedAccount, Option<Refusal>> {
+    let read = desk
+        .rest
+        .ask(
+            |e, a, out| e.plain(Endpoint::Balance, a, out),
+            |b| account::balance(&desk.account, b),
+        )
+        .await;
+    let balance = result_of(read.outcome)?;
+    let time: Wall = desk.rest.clock().wall();
+    let read = desk
+        .rest
+        .ask(
+            |e, a, out| e.plain(Endpoint::PositionRisk, a, out),
+            |b| {
+                let mut list = Vec::new();
+                account::positions(&desk.contracts, b, &mut list).map(|()| list)
+            },
+        )
+        .await;
+    let positions = result_of(read.outcome)?;
+    Ok(OwnedAccount {
+        balance: Some(balance),
+        positions,
+        time,
+    })
+}
+
+async fn countdown(desk: &Desk, contract: &Contract, span: Span) -> Outcome<Span> {
+    let read = desk
+        .rest
+        .ask(
+            |e, a, out| e.countdown(contract, span, a, out),
+            |b| trading::countdown(contract, b),
+        )
+        .await;
+    read.outcome
+}
+
+/// Cancels every order of the account on a symbol, from outside the engine.
+pub async fn cancel_all(desk: &Desk, contract: &Contract) -> Outcome<()> {
+    desk.rest
+        .ask(
+            |e, a, out| e.about(Endpoint::CancelAll, contract, a, out),
+            body::done,
+        )
+        .await
+        .outcome
+}

@@ -1,0 +1,313 @@
+//! Owns one run from boot to verified end: checks venue and account, opens the journal, starts the hot
+//! thread, and asks the exchange at the end what is really open.
+
+mod boot;
+mod outside;
+
+use super::books::Books;
+use super::clock::{Clock, OffsetEstimate};
+use super::cold::{Cold, ColdSetup, Desk, Ended, cancel_all, open_orders};
+use super::hot::{Hot, HotSetup};
+use super::links::Target;
+use super::orders::OrderChannel;
+use super::rest::Rest;
+use super::wire::{TO_COLD_MAX, TO_HOT_MAX};
+use super::{clock_sync, listen_key};
+use crate::binance::routes::Venue;
+use crate::binance::sign::Signer;
+use crate::config::{Config, Issue};
+use crate::journal::JournalError;
+use crate::journal::record::Record;
+use crate::journal::writer::Writer;
+use crate::lock::{InstanceLock, LockError};
+use crate::net::{Endpoint, NetError};
+use crate::secrets::KeyKind;
+use boot::Booted;
+use phoenix_core::engine::Engine;
+use phoenix_core::engine::view::View;
+use phoenix_core::event::Outcome;
+use phoenix_core::order::Owner;
+use phoenix_core::units::Quote;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// What a run is given.
+#[derive(Debug)]
+pub struct Setup {
+    /// Checked configuration.
+    pub config: Config,
+    /// The file it came from, watched for changes; `None` for a built-in configuration.
+    pub config_path: Option<PathBuf>,
+    /// Addresses.
+    pub venue: Venue,
+    /// Name of the venue, for the journal.
+    pub venue_name: String,
+    /// Key.
+    pub signer: Arc<Signer>,
+    /// What the account is called where its key must not be shown.
+    pub fingerprint: String,
+    /// Decide and log, send nothing.
+    pub dry_run: bool,
+    /// Length of the run, if bounded.
+    pub seconds: Option<Duration>,
+}
+
+/// Why a run did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Configuration that does not fit the exchange.
+    #[error("the configuration does not fit the exchange")]
+    Config(Vec<Issue>),
+    /// The venue could not be reached or used, or the account guard refused.
+    #[error("{0}")]
+    Venue(String),
+    /// Another instance on this machine.
+    #[error(transparent)]
+    Busy(#[from] LockError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The system.
+    #[error("{0}")]
+    System(#[from] std::io::Error),
+    /// An address.
+    #[error(transparent)]
+    Net(#[from] NetError),
+}
+
+/// What the exchange says of a symbol's orders at the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Open {
+    /// This many of ours are open; zero is confirmed, never assumed.
+    Confirmed(usize),
+    /// It could not be asked.
+    Unknown,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub ended: Ended,
+    /// The engine's last snapshot.
+    pub view: View,
+    /// Open orders of ours by symbol, as the exchange says.
+    pub open: Vec<(String, Open)>,
+    /// Contract data by symbol id.
+    pub books: Books,
+    /// Alerts of the run, newest last.
+    pub alerts: Vec<String>,
+    /// Length of the run.
+    pub lasted: Duration,
+    /// When the engine was started on its own clock, ns.
+    pub started_ns: i64,
+    /// When the graceful end began on that clock.
+    pub stop_began_ns: Option<i64>,
+    /// Codes of all notices of the run.
+    pub codes: BTreeSet<&'static str>,
+}
+
+/// Runs until stopped. Blocks the calling thread.
+///
+/// # Errors
+/// [`StartError`] before the first order; afterwards every ending is a [`Finished`].
+pub fn run(setup: Setup) -> Result<Finished, StartError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("phoenix-cold")
+        .enable_all()
+        .build()?;
+    runtime.block_on(run_on(setup))
+}
+
+async fn run_on(setup: Setup) -> Result<Finished, StartError> {
+    let started = Instant::now();
+    let since = jiff::Timestamp::now().to_string();
+    let _lock = InstanceLock::take(&setup.config.global.state_dir, &setup.fingerprint, &since)?;
+    let clock = Clock::default();
+    let host = Endpoint::parse(setup.venue.rest())?;
+    let limit = setup.config.global.order_timeout;
+    let rest = Rest::new(
+        host.clone(),
+        Arc::clone(&setup.signer),
+        clock.clone(),
+        limit,
+    )?;
+    let mut estimate = OffsetEstimate::default();
+    if !clock_sync::synchronise(&rest, &mut estimate).await {
+        let why = format!(
+            "{} does not answer; check the address and the network",
+            setup.venue.rest()
+        );
+        return Err(StartError::Venue(why));
+    }
+    let booted = boot::boot(&setup, &rest).await?;
+    let started_ns = clock.mono().raw();
+    let (to_hot, hot_inbox) = mpsc::channel(TO_HOT_MAX);
+    let (to_cold, cold_inbox) = mpsc::channel(TO_COLD_MAX);
+    let hot = start_hot(&setup, &booted, &clock, &host, hot_inbox, to_cold)?;
+    let (wanted, wants_key) = mpsc::channel(4);
+    let (refused, clock_refusals) = mpsc::channel(4);
+    let keeper = tokio::spawn(listen_key::keep(rest.clone(), wants_key, to_hot.clone()));
+    let timekeeper = tokio::spawn(clock_sync::keep(rest.clone(), estimate, clock_refusals));
+    let desk = Desk {
+        rest,
+        contracts: Arc::new(booted.contracts.clone()),
+        account: booted.account.clone(),
+    };
+    let (outside_tx, outside) = mpsc::channel(16);
+    let watchers = outside::watch(&setup, &booted, outside_tx)?;
+    let mut cold = Cold::new(ColdSetup {
+        desk: desk.clone(),
+        books: booted.books.clone(),
+        recorder: Some(booted.writer.recorder()),
+        to_hot,
+        from_hot: cold_inbox,
+        outside,
+        listen_key: wanted,
+        clock_refused: refused,
+        kill_file: booted.kill_file.clone(),
+        seconds: setup.seconds,
+    });
+    if let Some(halt) = &booted.standing_halt {
+        tracing::error!(%halt, "a halt of an earlier session stands: nothing is quoted until it is cleared");
+        cold.hold().await;
+    }
+    let ended = cold.run().await;
+    let open = verify_end(&desk, ended).await;
+    keeper.abort();
+    timekeeper.abort();
+    drop(watchers);
+    let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());
+    let (stop_began_ns, codes) = (cold.stop_began_ns, std::mem::take(&mut cold.codes));
+    drop(cold);
+    if hot.join().is_err() {
+        tracing::error!("the hot thread panicked");
+    }
+    close_journal(booted.writer, booted.session, ended);
+    Ok(Finished {
+        ended,
+        view,
+        open,
+        books: booted.books,
+        alerts,
+        lasted: started.elapsed(),
+        started_ns,
+        stop_began_ns,
+        codes,
+    })
+}
+
+fn start_hot(
+    setup: &Setup,
+    booted: &Booted,
+    clock: &Clock,
+    host: &Endpoint,
+    inbox: mpsc::Receiver<super::wire::ToHot>,
+    to_cold: mpsc::Sender<super::wire::ToCold>,
+) -> Result<std::thread::JoinHandle<()>, StartError> {
+    let hot_setup = HotSetup {
+        clock: clock.clone(),
+        venue: setup.venue.clone(),
+        contracts: booted.contracts.clone(),
+        account: booted.account.clone(),
+        symbols: booted.symbols.clone(),
+        dry_run: setup.dry_run,
+    };
+    let rest = Rest::new(
+        host.clone(),
+        Arc::clone(&setup.signer),
+        clock.clone(),
+        setup.config.global.order_timeout,
+    )?;
+    let ws_api = match setup.signer.kind() {
+        KeyKind::Ed25519 => {
+            let endpoint = Endpoint::parse(setup.venue.ws_api())?;
+            Some(Target {
+                endpoint,
+                path_and_query: String::new(),
+            })
+        }
+        KeyKind::Hmac | KeyKind::Rsa => None,
+    };
+    let engine = Engine::new(booted.session, booted.total_notional_max);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let thread = std::thread::Builder::new()
+        .name("phoenix-hot".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                let orders = OrderChannel::new(rest, ws_api);
+                match Hot::new(hot_setup, engine, orders, inbox, to_cold) {
+                    Ok(hot) => hot.run().await,
+                    Err(error) => tracing::error!(%error, "the hot thread could not start"),
+                }
+            });
+        })?;
+    Ok(thread)
+}
+
+/// Asks the exchange what is open; after an abandoned end it cancels first, where only ours would be hit.
+async fn verify_end(desk: &Desk, ended: Ended) -> Vec<(String, Open)> {
+    let mut result = Vec::new();
+    for contract in desk.contracts.iter() {
+        let mut open = ours_open(desk, contract).await;
+        if ended != Ended::Stopped
+            && let Ok((ours, 0)) = open
+            && ours > 0
+        {
+            let outcome = cancel_all(desk, contract).await;
+            if !matches!(outcome, Outcome::Accepted(())) {
+                tracing::error!(symbol = %contract.instrument.name, ?outcome, "cancelling everything failed");
+            }
+            open = ours_open(desk, contract).await;
+        }
+        let said = open.map_or(Open::Unknown, |(ours, _)| Open::Confirmed(ours));
+        result.push((contract.instrument.name.clone(), said));
+    }
+    result
+}
+
+/// Numbers of our and of foreign open orders. One transient failure is tried again.
+async fn ours_open(
+    desk: &Desk,
+    contract: &crate::binance::contracts::Contract,
+) -> Result<(usize, usize), ()> {
+    for _ in 0..3 {
+        if let Ok(list) = open_orders(desk, contract).await {
+            let foreign = list.iter().filter(|o| o.owner == Owner::Foreign).count();
+            return Ok((list.len() - foreign, foreign));
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    Err(())
+}
+
+fn close_journal(writer: Writer, session: u32, ended: Ended) {
+    let exit = match ended {
+        Ended::Stopped => "designed",
+        Ended::Abandoned => "abandoned",
+        Ended::HotGone => "hot thread ended",
+    };
+    let at_ms = jiff::Timestamp::now().as_millisecond();
+    let end = Record::SessionEnd {
+        session,
+        at_ms,
+        exit: exit.to_owned(),
+    };
+    if let Err(error) = writer.recorder().record(end) {
+        tracing::error!(?error, "the end of the session was not recorded");
+    }
+    if let Err(unwritten) = writer.close() {
+        tracing::error!(?unwritten, "the journal could not be completed");
+    }
+}
+
+/// `total_notional_max` in the engine's unit.
+fn notional_max(config: &Config) -> Option<Quote> {
+    config.global.total_notional_max.to_e8().map(Quote)
+}

@@ -1,0 +1,304 @@
+//! Owns what is checked and read before the first order: contracts, account guard, journal, books.
+
+use super::{Setup, StartError, notional_max};
+use crate::binance::client_id::ClientIds;
+use crate::binance::contracts::Contracts;
+use crate::binance::decode::AccountScope;
+use crate::binance::decode::rest::account::{self, MarginType};
+use crate::binance::decode::rest::reference::{self, ExchangeInfo, Listed};
+use crate::binance::encode::rest::Endpoint;
+use crate::config::check::check_filters;
+use crate::config::params::{filters_of, symbol_params};
+use crate::config::{Config, Issue, SymbolConfig};
+use crate::journal::query::RestartState;
+use crate::journal::writer::Writer;
+use crate::journal::{Journal, SessionStart};
+use crate::live::books::{Books, resume};
+use crate::live::rest::Rest;
+use crate::live::wire::OwnedConfig;
+use phoenix_core::event::{ContractStatus, Outcome};
+use phoenix_core::instrument::SymbolId;
+use phoenix_core::units::Quote;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Everything known before the hot thread starts.
+#[derive(Debug)]
+pub(super) struct Booted {
+    pub(super) contracts: Contracts,
+    pub(super) account: AccountScope,
+    pub(super) symbols: Vec<OwnedConfig>,
+    pub(super) books: Books,
+    pub(super) writer: Writer,
+    pub(super) session: u32,
+    pub(super) total_notional_max: Quote,
+    pub(super) kill_file: Option<PathBuf>,
+    /// A halt that an earlier session left standing.
+    pub(super) standing_halt: Option<String>,
+}
+
+/// Checks venue and account, opens the journal and begins a session.
+pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartError> {
+    let config = &setup.config;
+    let info = exchange_info(config, rest).await?;
+    let listed = wanted(config, &info)?;
+    let margin_asset = one_margin_asset(&listed)?;
+    let mut contracts = Contracts::default();
+    for (id, (_, listed)) in (0_u16..).zip(&listed) {
+        contracts
+            .add(SymbolId(id), listed.instrument.clone())
+            .map_err(|e| StartError::Venue(e.to_string()))?;
+    }
+    guard(rest, &contracts, config).await?;
+    let state_dir = &config.global.state_dir;
+    let ids =
+        ClientIds::new(&instance(state_dir)?).map_err(|e| StartError::Venue(e.to_string()))?;
+    let mut journal = Journal::open(&state_dir.join("journal.db"))?;
+    let state = journal.restart_state()?;
+    let session = journal.open_session(&SessionStart {
+        at_ms: jiff::Timestamp::now().as_millisecond(),
+        venue: &setup.venue_name,
+        account: &setup.fingerprint,
+        version: env!("CARGO_PKG_VERSION"),
+    })?;
+    let symbols = engine_symbols(config, &listed, &state, &margin_asset)?;
+    let books = Books::new(contracts.clone(), ids, margin_asset.clone());
+    let kill_file = Some(config.global.kill_file.as_str())
+        .filter(|f| !f.is_empty())
+        .map(|f| state_dir.join(f));
+    let standing = state.halts.iter().find(|h| h.until_ms.is_none());
+    Ok(Booted {
+        contracts,
+        account: AccountScope { margin_asset, ids },
+        symbols,
+        books,
+        writer: journal.start()?,
+        session,
+        total_notional_max: notional_max(config)
+            .ok_or_else(|| StartError::Venue("total_notional_max is too large".to_owned()))?,
+        kill_file,
+        standing_halt: standing.map(|h| format!("{}: {}", h.scope, h.reason)),
+    })
+}
+
+async fn exchange_info(config: &Config, rest: &Rest) -> Result<ExchangeInfo, StartError> {
+    let is_wanted = |name: &str| config.symbol(name).is_some();
+    let read = rest
+        .ask(
+            |e, auth, out| e.plain(Endpoint::ExchangeInfo, auth, out),
+            |body| reference::exchange_info(body, is_wanted),
+        )
+        .await;
+    match read.outcome {
+        Outcome::Accepted(info) => Ok(info),
+        Outcome::Refused(refusal) => Err(StartError::Venue(format!(
+            "exchangeInfo refused: {:?} ({})",
+            refusal.why, refusal.code
+        ))),
+        Outcome::Unknown => Err(StartError::Venue("exchangeInfo: no answer".to_owned())),
+    }
+}
+
+/// Pairs each configured symbol with its contract and checks it against the exchange's rules.
+fn wanted<'a>(
+    config: &'a Config,
+    info: &'a ExchangeInfo,
+) -> Result<Vec<(&'a SymbolConfig, &'a Listed)>, StartError> {
+    let (mut found, mut errors) = (Vec::new(), Vec::new());
+    for symbol in &config.symbols {
+        let key = format!("symbols.{}", symbol.symbol);
+        let listed = info
+            .listed
+            .iter()
+            .find(|l| l.instrument.name == symbol.symbol);
+        let unusable = info
+            .unusable
+            .iter()
+            .find(|(name, _)| *name == symbol.symbol);
+        match (listed, unusable) {
+            (Some(listed), _) => {
+                let findings = check_filters(config, symbol, &filters_of(&listed.instrument), None);
+                findings
+                    .warnings
+                    .iter()
+                    .for_each(|issue| tracing::warn!("{issue}"));
+                errors.extend(findings.errors);
+                if listed.status != ContractStatus::Trading {
+                    tracing::warn!(symbol = %symbol.symbol, "the contract is not trading now; waiting until it is");
+                }
+                found.push((symbol, listed));
+            }
+            (None, Some((_, why))) => {
+                errors.push(config.issue(
+                    &key,
+                    format!("the exchange lists it, but its contract data cannot be used: {why}"),
+                ));
+            }
+            (None, None) => errors.push(config.issue(
+                &key,
+                "the exchange does not list this symbol; names are upper-case as in ETHUSDC",
+            )),
+        }
+    }
+    if errors.is_empty() {
+        Ok(found)
+    } else {
+        Err(StartError::Config(errors))
+    }
+}
+
+fn one_margin_asset(listed: &[(&SymbolConfig, &Listed)]) -> Result<String, StartError> {
+    let mut assets: Vec<&str> = listed
+        .iter()
+        .map(|(_, l)| l.margin_asset.as_str())
+        .collect();
+    assets.sort_unstable();
+    assets.dedup();
+    match assets.as_slice() {
+        [asset] => Ok((*asset).to_owned()),
+        [] => Err(StartError::Venue("no symbols are configured".to_owned())),
+        several => Err(StartError::Venue(format!(
+            "the symbols are margined in {}; run one instance for each margin asset",
+            several.join(" and ")
+        ))),
+    }
+}
+
+/// Account guard (spec §4): one-way mode, trading allowed, leverage and margin type as configured.
+async fn guard(rest: &Rest, contracts: &Contracts, config: &Config) -> Result<(), StartError> {
+    let read = rest
+        .ask(
+            |e, auth, out| e.plain(Endpoint::AccountConfig, auth, out),
+            account::account_config,
+        )
+        .await;
+    let settings = match read.outcome {
+        Outcome::Accepted(settings) => settings,
+        Outcome::Refused(refusal) => {
+            return Err(StartError::Venue(format!(
+                "the account cannot be read: {:?} ({}); check key, secret, permissions and IP list",
+                refusal.why, refusal.code
+            )));
+        }
+        Outcome::Unknown => {
+            return Err(StartError::Venue(
+                "the account cannot be read: no answer".to_owned(),
+            ));
+        }
+    };
+    if settings.hedge_mode {
+        return Err(StartError::Venue(
+            "the account is in hedge mode; switch it to one-way position mode at the exchange"
+                .to_owned(),
+        ));
+    }
+    if !settings.can_trade {
+        return Err(StartError::Venue(
+            "the account may not trade; look at its status at the exchange".to_owned(),
+        ));
+    }
+    if settings.multi_assets_mode {
+        tracing::warn!("the account is in multi-assets mode: margin is shared between assets");
+    }
+    tracing::warn!(
+        "withdrawal right and IP restriction of the key cannot be checked on this API; check them at the exchange"
+    );
+    let read = rest
+        .ask(
+            |e, auth, out| e.plain(Endpoint::SymbolConfig, auth, out),
+            |body| account::symbol_config(contracts, body),
+        )
+        .await;
+    if let Outcome::Accepted(symbols) = read.outcome {
+        for found in symbols {
+            warn_of_settings(&found, contracts, config);
+        }
+    }
+    Ok(())
+}
+
+fn warn_of_settings(found: &account::SymbolSettings, contracts: &Contracts, config: &Config) {
+    let Some(contract) = contracts.by_id(found.symbol) else {
+        return;
+    };
+    let name = &contract.instrument.name;
+    let Some(symbol) = config.symbol(name) else {
+        return;
+    };
+    if found.leverage != symbol.leverage {
+        tracing::warn!(symbol = %name, found = found.leverage, configured = symbol.leverage, "leverage differs from the configuration");
+    }
+    let is_cross = found.margin_type == MarginType::Cross;
+    if is_cross != (symbol.margin_type == crate::config::MarginType::Cross) {
+        tracing::warn!(symbol = %name, found = ?found.margin_type, "margin type differs from the configuration");
+    }
+}
+
+/// The engine's symbols, each with the books its journal ended with.
+fn engine_symbols(
+    config: &Config,
+    listed: &[(&SymbolConfig, &Listed)],
+    state: &RestartState,
+    asset: &str,
+) -> Result<Vec<OwnedConfig>, StartError> {
+    (0_u16..)
+        .zip(listed)
+        .map(|(id, (symbol, listed))| {
+            let instrument = &listed.instrument;
+            let params = symbol_params(&config.global, symbol, instrument).ok_or_else(|| {
+                let key = format!("symbols.{}", symbol.symbol);
+                StartError::Config(vec![
+                    config.issue(&key, "a value is too large for the contract's grid"),
+                ])
+            })?;
+            let books = state
+                .symbols
+                .get(&symbol.symbol)
+                .map(|s| resume(s, instrument, asset));
+            Ok(OwnedConfig::Add(
+                SymbolId(id),
+                Box::new(instrument.clone()),
+                Box::new(params),
+                books.unwrap_or_default(),
+            ))
+        })
+        .collect()
+}
+
+/// The name of this installation in client order ids: made once, kept beside the journal, so that another
+/// installation on the same account is recognised by its orders.
+fn instance(state_dir: &Path) -> Result<String, StartError> {
+    let file = state_dir.join("instance");
+    if let Ok(text) = std::fs::read_to_string(&file) {
+        return Ok(text.trim().to_owned());
+    }
+    let mut random = [0_u8; 3];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| std::io::Error::other("no random numbers"))?;
+    let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut out = std::fs::File::create(&file)?;
+    out.write_all(name.as_bytes())?;
+    out.sync_all()?;
+    Ok(name)
+}
+
+/// Parameters of changed symbols for the engine; those that do not fit are reported and left as they were.
+pub(super) fn changed_params(
+    config: &Config,
+    contracts: &Contracts,
+) -> Vec<(SymbolId, Result<OwnedConfig, Issue>)> {
+    config
+        .symbols
+        .iter()
+        .filter_map(|symbol| {
+            let contract = contracts.by_name(symbol.symbol.as_bytes())?;
+            let params = symbol_params(&config.global, symbol, &contract.instrument);
+            let change = params
+                .map(|p| OwnedConfig::Change(contract.id, Box::new(p)))
+                .ok_or_else(|| {
+                    let key = format!("symbols.{}", symbol.symbol);
+                    config.issue(&key, "a value is too large for the contract's grid")
+                });
+            Some((contract.id, change))
+        })
+        .collect()
+}
