@@ -85,6 +85,7 @@ pub struct Cold {
     stopping_since: Option<Instant>,
     sampled_at: Instant,
     positions: Vec<(SymbolId, i64)>,
+    announced: BTreeSet<SymbolId>,
     /// The latest snapshot of the engine.
     pub view: View,
     /// Notices of level 1 and above, newest last, bounded.
@@ -144,6 +145,7 @@ impl Cold {
             stopping_since: None,
             sampled_at: now,
             positions: Vec::new(),
+            announced: BTreeSet::new(),
             view: View::default(),
             alerts: VecDeque::new(),
             codes: BTreeSet::new(),
@@ -308,6 +310,7 @@ impl Cold {
     }
 
     fn on_view(&mut self, view: View) {
+        self.announce_ready(&view);
         for symbol in &view.symbols {
             let size = symbol.position.raw();
             let known = self
@@ -330,6 +333,23 @@ impl Cold {
             }
         }
         self.view = view;
+    }
+
+    /// Says once per symbol with which books quoting begins: they agree with the exchange by then.
+    fn announce_ready(&mut self, view: &View) {
+        for symbol in view.symbols.iter().filter(|s| s.record.ready_at.is_some()) {
+            if !self.announced.insert(symbol.symbol) {
+                continue;
+            }
+            if let Some(instrument) = self.books.instrument(symbol.symbol) {
+                tracing::info!(
+                    symbol = %instrument.name,
+                    position = super::notices::base(instrument, symbol.position),
+                    realized = super::books::number(symbol.realized.raw()),
+                    "orders, position and trades agree with the exchange: quoting begins"
+                );
+            }
+        }
     }
 
     fn record(&mut self, record: Record) {
