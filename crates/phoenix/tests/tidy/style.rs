@@ -140,7 +140,7 @@ pub const FUNCTION_LENGTH: Rule = Rule {
 };
 
 const VAGUE: &[&str] = &[
-    "utils", "util", "helpers", "helper", "manager", "service", "services", "misc", "common",
+    "utils", "util", "helpers", "helper", "manager", "service", "services", "misc",
 ];
 
 fn vague_names(source: &Source) -> Vec<Finding> {
