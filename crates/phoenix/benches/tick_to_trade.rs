@@ -91,6 +91,57 @@ impl Line {
     }
 }
 
+/// Where the time of a tick goes; measured apart, because each reading of the clock costs.
+#[derive(Default)]
+struct Stages {
+    decode: Samples,
+    step: Samples,
+    write: Samples,
+}
+
+impl Stages {
+    fn tick(
+        &mut self,
+        line: &mut Line,
+        desk: &mut Desk,
+        frame: &Frame,
+        is_kept: impl Fn(&Desk) -> bool,
+    ) {
+        let bytes = black_box(frame.text.as_bytes());
+        let (decode, decoded) = timed(|| line.decoder.decode(&line.contracts, bytes));
+        let Decoded::Event(event) = decoded else {
+            unreachable!("every frame of the tape is an event");
+        };
+        let (step, ()) = timed(|| desk.step(&event));
+        let (write, ()) = timed(|| line.writer.write(desk.actions.as_slice(), desk.now.wall));
+        black_box(line.writer.requests());
+        if is_kept(desk) {
+            self.decode.push(decode);
+            self.step.push(step);
+            self.write.push(write);
+        }
+    }
+
+    fn report(&self, name: &str, report: &mut Map<String, Value>) {
+        self.decode.report(&format!("{name}_decode"), report);
+        self.step.report(&format!("{name}_step"), report);
+        self.write.report(&format!("{name}_write"), report);
+    }
+
+    /// A session whose unchanged depth frames are kept.
+    fn of_session(tape: &Tape, line: &mut Line) -> Self {
+        let (mut stages, mut desk) = (Self::default(), Desk::new(&tape.snapshot, 1));
+        for frame in &tape.frames {
+            desk.advance(frame.event_time, &mut Unmeasured);
+            let is_depth = frame.kind == Kind::Depth;
+            let is_kept = |desk: &Desk| is_depth && desk.actions.as_slice().is_empty();
+            stages.tick(line, &mut desk, frame, is_kept);
+            desk.settle(&mut Unmeasured);
+        }
+        stages
+    }
+}
+
 /// Ticks of sessions, by what they led to.
 struct Ticks {
     unchanged: Samples,
@@ -203,8 +254,15 @@ struct Quotes {
     verified: usize,
 }
 
+/// What else is done around full quotes.
+enum With<'a> {
+    Nothing,
+    Eviction(Vec<u8>),
+    Stages(&'a mut Stages),
+}
+
 /// Has the book lost and bridged again and again; the frame that makes it live quotes the whole ladder.
-fn full_quotes(tape: &Tape, way: Way, count: usize, mut memory: Option<&mut Vec<u8>>) -> Quotes {
+fn full_quotes(tape: &Tape, way: Way, count: usize, mut with: With<'_>) -> Quotes {
     let (mut line, mut desk) = (Line::new(way), Desk::new(&tape.snapshot, 1));
     let frames: Vec<&Frame> = tape.depth().collect();
     let mut seen = HashSet::with_capacity(count * 40);
@@ -223,10 +281,19 @@ fn full_quotes(tape: &Tape, way: Way, count: usize, mut memory: Option<&mut Vec<
         if n > 0 {
             desk.lose_book(SYMBOL, last_id);
         }
-        if let Some(memory) = &mut memory {
+        if let With::Eviction(memory) = &mut with {
             measure::evict(memory);
         }
-        let tick = line.tick(&mut desk, frame);
+        let tick = match &mut with {
+            With::Stages(stages) => {
+                stages.tick(&mut line, &mut desk, frame, |_| n >= warm_up);
+                Tick {
+                    ns: 0,
+                    allocations: 0,
+                }
+            }
+            With::Nothing | With::Eviction(_) => line.tick(&mut desk, frame),
+        };
         quotes.verify(&desk, &line, way, &mut seen);
         if n >= warm_up {
             quotes.all.push(tick.ns);
@@ -316,6 +383,7 @@ fn report_ticks(tape: &Tape, passes: usize, report: &mut Map<String, Value>) {
         Some(&mut measure::eviction_memory()),
     );
     evicted.unchanged.report("unchanged_evicted", report);
+    Stages::of_session(tape, &mut line).report("unchanged", report);
 }
 
 fn report_quotes(tape: &Tape, count: usize, report: &mut Map<String, Value>) {
@@ -324,7 +392,7 @@ fn report_quotes(tape: &Tape, count: usize, report: &mut Map<String, Value>) {
         ("requote36_singles", Way::Singles),
         ("requote36_session", Way::Session),
     ] {
-        let quotes = full_quotes(tape, way, count, None);
+        let quotes = full_quotes(tape, way, count, With::Nothing);
         quotes.all.report(name, report);
         eprintln!(
             "  {} requests, {} bytes, at most {} allocations, {} quotes verified",
@@ -337,9 +405,12 @@ fn report_quotes(tape: &Tape, count: usize, report: &mut Map<String, Value>) {
             json!(quotes.allocations_max),
         );
     }
-    let mut memory = measure::eviction_memory();
-    let evicted = full_quotes(tape, Way::Batches, count / 4, Some(&mut memory));
+    let eviction = With::Eviction(measure::eviction_memory());
+    let evicted = full_quotes(tape, Way::Batches, count / 4, eviction);
     evicted.all.report("requote36_evicted", report);
+    let mut stages = Stages::default();
+    full_quotes(tape, Way::Batches, count, With::Stages(&mut stages));
+    stages.report("requote36", report);
 }
 
 fn main() {
