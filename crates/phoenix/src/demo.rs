@@ -185,6 +185,7 @@ pub fn run(args: &DemoArgs, state_dir: &Path) -> Result<(Finished, Stage)> {
         signer: Arc::clone(&stage.signer),
         fingerprint: "demo".to_owned(),
         dry_run: false,
+        clear_halt: false,
         seconds: args.seconds.map(Duration::from_secs_f64),
     })?;
     Ok((finished, stage))

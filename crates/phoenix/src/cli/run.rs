@@ -42,6 +42,9 @@ pub struct RunArgs {
     /// Decide and log, but send nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Clear a halt that an earlier session left standing, and quote.
+    #[arg(long)]
+    pub clear_halt: bool,
     /// Print one JSON object on standard output at the end, and nothing else there.
     #[arg(long)]
     pub json: bool,
@@ -191,6 +194,7 @@ fn run(args: &RunArgs, config: Config, target: &Target) -> Exit {
         signer: access.signer,
         fingerprint: access.fingerprint,
         dry_run: args.dry_run,
+        clear_halt: args.clear_halt,
         seconds: args.seconds.map(Duration::from_secs_f64),
     });
     let exit = match outcome {

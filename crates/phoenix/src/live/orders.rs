@@ -457,7 +457,7 @@ impl OrderChannel {
         };
         let Some(ws) = &mut self.ws else { return };
         ws.link.on_data();
-        self.events.push_back(OrderEvent::Used(answer.used.clone()));
+        self.events.push_back(OrderEvent::Used(answer.used));
         if answer.id.is_some() && answer.id == ws.logon {
             ws.logon = None;
             match answer.body {
