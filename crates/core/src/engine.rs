@@ -3,6 +3,7 @@
 
 pub mod desk;
 pub mod record;
+pub mod requests;
 pub mod shared;
 pub mod timers;
 pub mod view;
@@ -14,8 +15,9 @@ use crate::event::{
     OrderUpdate, Outcome, Reply, Stream,
 };
 use crate::instrument::SymbolId;
+use crate::liveness::user_stream::EVENT_WITHIN;
 use crate::notice::{HaltReason, Notice, What};
-use crate::units::{Mono, Now, Quote};
+use crate::units::{Mono, Now, Quote, Span};
 use alloc::vec::Vec;
 use desk::Desk;
 use shared::Shared;
@@ -51,6 +53,7 @@ impl Engine {
 
     /// Feeds one event at one instant; appends what should happen.
     pub fn step(&mut self, now: Now, event: &Event<'_>, actions: &mut Actions) {
+        let halt = self.shared.halt;
         match event {
             Event::Wakeup => self.on_wakeup(now, actions),
             Event::Market(symbol, market) => self.on_market(now, *symbol, market, actions),
@@ -60,16 +63,24 @@ impl Engine {
             Event::Operator(operator) => self.on_operator(now, *operator, actions),
             Event::Config(config) => self.on_config(now, config, actions),
         }
+        self.judge_user_stream(now, actions);
+        if halt != self.shared.halt {
+            // What one symbol met stands for the account: the others do not wait for their next event.
+            self.with_desks(now, actions, |_, _, _| {});
+        }
+        self.forget_removed();
         self.finish_stop(actions);
     }
 
     /// The next instant at which `step` must be called with `Event::Wakeup`, and why.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<(Mono, Timer)> {
+        let user = self.shared.user.next_check();
         self.desks
             .iter()
             .flatten()
             .filter_map(Desk::next_due)
+            .chain(user.map(|at| (at, Timer::Liveness)))
             .min_by_key(|(at, _)| *at)
     }
 
@@ -89,8 +100,10 @@ impl Engine {
     #[must_use]
     pub fn digest(&self) -> u64 {
         let mut digest = Digest::default();
-        for desk in self.desks.iter().flatten() {
-            digest.word(desk.digest().cast_signed());
+        self.shared.digest(&mut digest);
+        digest.word(i64::from(self.is_stopped));
+        for desk in &self.desks {
+            digest.word(desk.as_ref().map_or(0, |d| d.digest().cast_signed()));
         }
         digest.finish()
     }
@@ -153,8 +166,8 @@ impl Engine {
         market: &Market<'_>,
         actions: &mut Actions,
     ) {
-        self.with_desk(now, symbol, actions, |desk, _, actions| {
-            desk.on_market(now, market, actions)
+        self.with_desk(now, symbol, actions, |desk, shared, actions| {
+            desk.on_market(now, market, shared, actions);
         });
     }
 
@@ -169,17 +182,47 @@ impl Engine {
                 actions.push(Action::RenewListenKey);
                 self.on_link(now, Link::User, LinkState::Down, actions);
             }
-            Account::MarginCall | Account::Malformed(_) => {
-                if let Account::Malformed(why) = account {
-                    actions.say(Notice {
-                        symbol: None,
-                        what: What::BadFrame(Stream::User, *why),
-                    });
-                }
-                self.with_desks(now, actions, |desk, shared, actions| {
-                    desk.doubt();
-                    desk.ask_for_truth(now.mono, shared, actions);
+            Account::MarginCall => {
+                actions.say(Notice {
+                    symbol: None,
+                    what: What::MarginCall,
                 });
+                self.with_desks(now, actions, |desk, _, _| {
+                    desk.check_after(Span::ZERO, now.mono);
+                });
+            }
+            Account::Malformed(why) => {
+                actions.say(Notice {
+                    symbol: None,
+                    what: What::BadFrame(Stream::User, *why),
+                });
+                self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));
+            }
+        }
+    }
+
+    /// An order that was acknowledged and of which the user stream says nothing: the stream is replaced, and
+    /// everything it should have told is read from the exchange.
+    fn judge_user_stream(&mut self, now: Now, actions: &mut Actions) {
+        if self.shared.user.poll_suspect(now.mono).is_none() {
+            return;
+        }
+        actions.say(Notice {
+            symbol: None,
+            what: What::StreamDead(Stream::User, EVENT_WITHIN),
+        });
+        actions.push(Action::RenewListenKey);
+        self.shared.reconnect(Link::User, now.mono, actions);
+        self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));
+    }
+
+    /// Desks of removed symbols of which nothing is open any more.
+    fn forget_removed(&mut self) {
+        for place in &mut self.desks {
+            let ended = place.as_ref().filter(|d| d.is_removed && d.is_ended());
+            if let Some(symbol) = ended.map(|d| d.symbol) {
+                self.shared.on_notional(symbol, Quote::ZERO);
+                *place = None;
             }
         }
     }
@@ -235,51 +278,74 @@ impl Engine {
             Reply::OpenOrders {
                 symbol,
                 requested_at,
-                outcome: Outcome::Accepted(orders),
+                outcome,
             } => {
-                self.with_desk(now, *symbol, actions, |desk, shared, actions| {
-                    desk.on_open_orders(now, *requested_at, orders, shared, actions);
-                });
+                if let Some(orders) = self.accepted(now, Some(*symbol), outcome, actions) {
+                    self.with_desk(now, *symbol, actions, |desk, shared, actions| {
+                        desk.on_open_orders(now, *requested_at, orders, shared, actions);
+                    });
+                }
             }
             Reply::Account {
                 requested_at,
-                outcome: Outcome::Accepted(update),
+                outcome,
             } => {
-                self.on_account_truth(now, *requested_at, update, actions);
+                if let Some(update) = self.accepted(now, None, outcome, actions) {
+                    self.on_account_truth(now, *requested_at, update, actions);
+                }
             }
             Reply::Trades {
                 symbol,
-                outcome: Outcome::Accepted(trades),
-                ..
+                requested_at,
+                outcome,
             } => {
-                self.with_desk(now, *symbol, actions, |desk, _, actions| {
-                    desk.on_trades(now, trades, actions)
-                });
+                if let Some(trades) = self.accepted(now, Some(*symbol), outcome, actions) {
+                    self.with_desk(now, *symbol, actions, |desk, shared, actions| {
+                        desk.on_trades(now, *requested_at, trades, shared, actions);
+                    });
+                }
             }
             Reply::Probe {
                 symbol,
                 requested_at,
-                outcome: Outcome::Accepted(seen),
+                outcome,
             } => {
-                self.with_desk(now, *symbol, actions, |desk, _, actions| {
-                    desk.on_probe(*requested_at, seen, actions);
-                });
+                if let Some(seen) = self.accepted(now, Some(*symbol), outcome, actions) {
+                    self.with_desk(now, *symbol, actions, |desk, _, actions| {
+                        desk.on_probe(now, *requested_at, seen, actions);
+                    });
+                }
             }
             Reply::DeadMan {
                 symbol,
                 requested_at,
                 outcome,
             } => {
+                let _told = self.accepted(now, Some(*symbol), outcome, actions);
                 self.with_desk(now, *symbol, actions, |desk, _, actions| {
                     desk.on_dead_man_reply(now, *requested_at, outcome, actions);
                 });
             }
             Reply::Weight(used) => self.shared.weight.on_reported(*used, now.mono),
-            // Truth that could not be read is asked for again by the desk that misses it.
-            Reply::OpenOrders { .. }
-            | Reply::Account { .. }
-            | Reply::Trades { .. }
-            | Reply::Probe { .. } => {}
+        }
+    }
+
+    /// What a request brought, if it succeeded. A limit or halt that its refusal speaks of holds for all; the
+    /// desk that misses the answer asks again.
+    fn accepted<'a, T>(
+        &mut self,
+        now: Now,
+        symbol: Option<SymbolId>,
+        outcome: &'a Outcome<T>,
+        actions: &mut Actions,
+    ) -> Option<&'a T> {
+        match outcome {
+            Outcome::Accepted(answer) => Some(answer),
+            Outcome::Refused(refusal) => {
+                self.shared.on_refused(refusal, now.mono, symbol, actions);
+                None
+            }
+            Outcome::Unknown => None,
         }
     }
 
@@ -299,7 +365,9 @@ impl Engine {
     }
 
     fn on_link(&mut self, now: Now, link: Link, state: LinkState, actions: &mut Actions) {
-        if self.shared.on_link(link, state) {
+        // A connection that takes over while its predecessor still speaks loses nothing.
+        let is_replaced = !self.shared.on_link(link, state);
+        if !is_replaced {
             let what = match state {
                 LinkState::Up => What::LinkUp(link),
                 LinkState::Down => What::LinkDown(link),
@@ -307,19 +375,12 @@ impl Engine {
             actions.say(Notice { symbol: None, what });
         }
         let is_up = state == LinkState::Up;
-        let streams: &[Stream] = match link {
-            Link::Public => &[Stream::Depth, Stream::BookTicker],
-            Link::Market => &[Stream::Trade, Stream::Mark],
-            Link::User | Link::Orders => &[],
-        };
-        self.with_desks(now, actions, |desk, shared, actions| {
+        let streams = streams_of(link);
+        self.with_desks(now, actions, |desk, _, actions| {
             desk.on_streams(streams, is_up, now.mono, actions);
             match link {
-                Link::User if is_up => {
-                    desk.doubt();
-                    desk.ask_for_truth(now.mono, shared, actions);
-                }
-                Link::User => desk.doubt(),
+                Link::User if is_up && is_replaced => desk.check_after(Span::ZERO, now.mono),
+                Link::User => desk.doubt(now.mono),
                 Link::Orders | Link::Public | Link::Market => {}
             }
         });
@@ -336,11 +397,7 @@ impl Engine {
             Operator::Resume | Operator::CancelAll => None,
         };
         if let Some(reason) = halt {
-            self.shared.halt = Some(reason);
-            actions.say(Notice {
-                symbol: None,
-                what: What::Halted(reason, None),
-            });
+            self.shared.halt_and_say(reason, None, actions);
         }
         if operator == Operator::Resume && !self.shared.stopping {
             self.shared.halt = None;
@@ -349,9 +406,9 @@ impl Engine {
                 what: What::Resumed,
             });
         }
-        self.with_desks(now, actions, |desk, _, actions| match operator {
-            Operator::Resume => desk.on_resume(),
-            Operator::CancelAll => desk.pull(now, actions),
+        self.with_desks(now, actions, |desk, shared, actions| match operator {
+            Operator::Resume => desk.on_resume(now.mono),
+            Operator::CancelAll => desk.pull(now, shared, actions),
             Operator::Stop | Operator::Pause | Operator::Kill => {}
         });
     }
@@ -359,37 +416,43 @@ impl Engine {
     fn on_config(&mut self, now: Now, config: &Config<'_>, actions: &mut Actions) {
         match config {
             Config::Add(symbol, instrument, params, resume) => {
-                let index = usize::from(symbol.0);
-                if index >= SYMBOLS_MAX {
-                    let what = What::Halted(HaltReason::Symbol, None);
-                    actions.say(Notice {
-                        symbol: Some(*symbol),
-                        what,
-                    });
-                    return;
-                }
-                if self.desks.len() <= index {
-                    self.desks.resize_with(index + 1, || None);
-                }
-                if let Some(place) = self.desks.get_mut(index) {
-                    *place = Some(Desk::new(*symbol, instrument, params, resume, now.mono));
-                }
-                let is_user_up = self.shared.is_up(Link::User);
-                self.with_desk(now, *symbol, actions, |desk, shared, actions| {
-                    if is_user_up {
-                        desk.ask_for_truth(now.mono, shared, actions);
-                    }
-                });
+                let desk = Desk::new(*symbol, instrument, params, resume, now.mono);
+                self.add_desk(now, desk, actions);
             }
             Config::Change(symbol, params) => {
                 self.with_desk(now, *symbol, actions, |desk, _, actions| {
                     desk.on_params(params, actions);
-                })
+                });
             }
             Config::Remove(symbol) => {
                 self.with_desk(now, *symbol, actions, |desk, _, _| desk.is_removed = true);
             }
         }
+    }
+
+    fn add_desk(&mut self, now: Now, desk: Desk, actions: &mut Actions) {
+        let symbol = desk.symbol;
+        let index = usize::from(symbol.0);
+        if index >= SYMBOLS_MAX {
+            actions.say(Notice {
+                symbol: Some(symbol),
+                what: What::Halted(HaltReason::Symbol, None),
+            });
+            return;
+        }
+        if self.desks.len() <= index {
+            self.desks.resize_with(index + 1, || None);
+        }
+        if let Some(place) = self.desks.get_mut(index) {
+            *place = Some(desk);
+        }
+        // From connections that are up its first messages are expected now.
+        let links = [Link::Public, Link::Market].map(|link| (link, self.shared.is_up(link)));
+        self.with_desk(now, symbol, actions, |desk, _, actions| {
+            for (link, _) in links.iter().filter(|(_, is_up)| *is_up) {
+                desk.on_streams(streams_of(*link), true, now.mono, actions);
+            }
+        });
     }
 
     /// Discards a desk whose logic panicked: nothing of its state is used again. Its orders are cancelled
@@ -398,20 +461,29 @@ impl Engine {
         let Some(symbol) = self.stepping.take() else {
             return;
         };
-        if let Some(place) = self.desks.get_mut(usize::from(symbol.0)) {
-            *place = None;
-        }
+        let Some(place) = self.desks.get_mut(usize::from(symbol.0)) else {
+            return;
+        };
+        let desk = place.take();
         actions.say(Notice {
             symbol: Some(symbol),
             what: What::DeskPanicked,
         });
-        actions.push(Action::CancelAll(symbol));
+        // Of the discarded state only this is looked at: whether a cancel of everything would hit others.
+        match desk.filter(Desk::has_foreign_orders) {
+            None => actions.push(Action::CancelAll(symbol)),
+            Some(desk) => {
+                for order in desk.tracker.iter() {
+                    actions.push(Action::Cancel(symbol, order.id));
+                }
+            }
+        }
     }
 
     fn finish_stop(&mut self, actions: &mut Actions) {
         if self.shared.stopping
             && !self.is_stopped
-            && self.desks.iter().flatten().all(Desk::is_stopped)
+            && self.desks.iter().flatten().all(Desk::is_ended)
         {
             self.is_stopped = true;
             actions.push(Action::Stopped);
@@ -424,3 +496,15 @@ impl Engine {
         self.desks.get(usize::from(symbol.0))?.as_ref()
     }
 }
+
+/// Streams that a connection carries (protocol §1.2).
+const fn streams_of(link: Link) -> &'static [Stream] {
+    match link {
+        Link::Public => &[Stream::Depth, Stream::BookTicker],
+        Link::Market => &[Stream::Trade, Stream::Mark],
+        Link::User | Link::Orders => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests;

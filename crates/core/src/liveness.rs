@@ -3,12 +3,16 @@
 //! Ages count from the last *useful* message on the monotonic clock (spec §5); a connection that is up
 //! and an acknowledged subscription prove nothing.
 
+pub mod user_stream;
+
+use crate::digest::Digest;
 use crate::event::Stream;
 use crate::params::LivenessParams;
 use crate::units::{Mono, Span, Wall};
+use core::hash::Hash;
 
 /// What is known of one stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Pulse {
     /// Subscribed, but no message has come yet: not proven.
     #[default]
@@ -26,16 +30,18 @@ pub enum Pulse {
 pub enum Verdict {
     /// It turned stale after this silence.
     Stale(Stream, Span),
-    /// It turned dead after this silence; reconnect it.
+    /// It turned dead after this silence, or is still dead that much later; reconnect it.
     Dead(Stream, Span),
     /// It has been silent for long enough to ask the exchange by REST whether the book still holds.
     Probe(Stream),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 struct Watch {
     /// Last useful message, or the instant from which one is expected.
     since: Option<Mono>,
+    /// When it was last declared dead.
+    dead_at: Option<Mono>,
     proven: bool,
     pulse: Pulse,
     probed: bool,
@@ -74,9 +80,12 @@ impl Liveness {
         self.params = params;
     }
 
-    /// The connection of the stream came up: from now on a first message is expected.
+    /// The connection of the stream came up: from now on a first message is expected. A connection that
+    /// replaces one that still speaks (make-before-break) is expected to speak on.
     pub fn on_subscribed(&mut self, stream: Stream, now: Mono) {
-        if let Some(watch) = self.watch_mut(stream) {
+        if let Some(watch) = self.watch_mut(stream)
+            && (watch.since.is_none() || watch.pulse == Pulse::Dead)
+        {
             *watch = Watch {
                 since: Some(now),
                 ..Watch::default()
@@ -91,19 +100,28 @@ impl Liveness {
         }
     }
 
-    /// A useful message; returns whether the stream speaks again after having been stale or dead.
+    /// A message; returns whether the stream speaks again after having been stale or dead. A depth message
+    /// whose event time is too far behind is no useful one: its silence goes on, so that a connection which
+    /// lags for good is replaced like one that says nothing.
     pub fn on_message(&mut self, stream: Stream, now: Mono, event_time: Wall, wall: Wall) -> bool {
+        let lag_max = self.params.lag_max;
         let Some(watch) = self.watch_mut(stream) else {
             return false;
         };
+        let lag = Span(wall.raw().saturating_sub(event_time.raw()).max(0));
+        watch.lag = lag;
+        watch.proven = true;
+        if stream == Stream::Depth && lag > lag_max {
+            watch.since = watch.since.or(Some(now));
+            return false;
+        }
         let back = matches!(watch.pulse, Pulse::Stale | Pulse::Dead);
-        let lag = Span((wall.raw() - event_time.raw()).max(0));
         *watch = Watch {
             since: Some(now),
             proven: true,
             pulse: Pulse::Fresh,
-            probed: false,
             lag,
+            ..Watch::default()
         };
         back
     }
@@ -112,7 +130,11 @@ impl Liveness {
     /// Returns whether quoting may go on after having been stale.
     pub fn on_confirmed(&mut self, requested_at: Mono) -> bool {
         let watch = &mut self.depth;
-        if !watch.proven || watch.since.is_none_or(|since| since >= requested_at) {
+        let is_judged = watch.pulse == Pulse::Fresh || watch.pulse == Pulse::Stale;
+        if !is_judged
+            || watch.lag > self.params.lag_max
+            || watch.since.is_none_or(|since| since >= requested_at)
+        {
             return false;
         }
         let back = watch.pulse == Pulse::Stale;
@@ -137,9 +159,17 @@ impl Liveness {
         let watch = self.watch_mut(stream)?;
         let silence = now.since(watch.since?);
         match watch.pulse {
-            Pulse::Dead => None,
+            Pulse::Dead => {
+                // Whoever was to reconnect it has not: it is asked for again.
+                let is_due = watch.dead_at.is_none_or(|at| now.since(at) >= params.dead);
+                is_due.then(|| {
+                    watch.dead_at = Some(now);
+                    Verdict::Dead(stream, silence)
+                })
+            }
             Pulse::Unproven | Pulse::Fresh | Pulse::Stale if silence >= params.dead => {
                 watch.pulse = Pulse::Dead;
+                watch.dead_at = Some(now);
                 Some(Verdict::Dead(stream, silence))
             }
             Pulse::Fresh if silence >= params.stale && stream == Stream::Depth => {
@@ -169,7 +199,7 @@ impl Liveness {
         let watch = self.watch(stream)?;
         let since = watch.since?;
         let wait = match watch.pulse {
-            Pulse::Dead => return None,
+            Pulse::Dead => return watch.dead_at.map(|at| at.after(self.params.dead)),
             Pulse::Fresh if stream == Stream::Depth && !watch.probed => half(self.params.stale),
             Pulse::Fresh if stream == Stream::Depth => self.params.stale,
             Pulse::Unproven | Pulse::Fresh | Pulse::Stale => self.params.dead,
@@ -195,10 +225,21 @@ impl Liveness {
         self.watch(stream)?.since.map(|since| now.since(since))
     }
 
+    /// When the stream was last useful, or from when on it is expected to be; `None` while it is not.
+    #[must_use]
+    pub fn since(&self, stream: Stream) -> Option<Mono> {
+        self.watch(stream)?.since
+    }
+
     /// How far the last message's event time was behind the wall clock.
     #[must_use]
     pub fn lag(&self, stream: Stream) -> Option<Span> {
         self.watch(stream).filter(|w| w.proven).map(|w| w.lag)
+    }
+
+    /// Adds what later verdicts depend on.
+    pub fn digest(&self, digest: &mut Digest) {
+        [self.depth, self.mark, self.ticker, self.trade].hash(digest);
     }
 
     /// What is known of a stream.
@@ -271,7 +312,12 @@ mod tests {
                 5_000,
                 Some(Verdict::Dead(Stream::Depth, Span::from_millis(5_000))),
             ),
-            (9_000, None),
+            (9_999, None),
+            (
+                10_000,
+                Some(Verdict::Dead(Stream::Depth, Span::from_millis(10_000))),
+            ),
+            (10_001, None),
         ] {
             keep_mark(&mut liveness, ms);
             assert_eq!(liveness.poll_verdict(at(ms)), verdict, "at {ms} ms");
@@ -284,12 +330,19 @@ mod tests {
         let mut liveness = speaking();
         liveness.on_lost(Stream::Mark);
         let mut seen = Vec::new();
-        while let Some(next) = liveness.next_check() {
+        for _ in 0..5 {
+            let next = liveness
+                .next_check()
+                .expect("a dead stream is asked for again");
             let verdict = liveness.poll_verdict(next).expect("a verdict when asked");
             assert_eq!(liveness.poll_verdict(next), None);
             seen.push(verdict);
         }
-        assert_eq!(seen.len(), 3);
+        let dead = |ms| Verdict::Dead(Stream::Depth, Span::from_millis(ms));
+        assert_eq!(
+            seen.get(2..),
+            Some(&[dead(5_000), dead(10_000), dead(15_000)][..])
+        );
     }
 
     #[test]
@@ -344,6 +397,35 @@ mod tests {
         assert!(!liveness.is_quotable(at(11)));
         liveness.on_message(Stream::Depth, at(20), Wall::from_millis(9_950), wall);
         assert!(liveness.is_quotable(at(21)));
+    }
+
+    #[test]
+    fn a_stream_that_only_lags_is_stale_and_dead_like_a_silent_one() {
+        let mut liveness = speaking();
+        let mut seen = Vec::new();
+        for ms in (100..=5_000).step_by(100) {
+            keep_mark(&mut liveness, ms);
+            liveness.on_message(Stream::Depth, at(ms), Wall(0), Wall::from_millis(2_000));
+            assert!(
+                !liveness.on_confirmed(at(ms)),
+                "a late stream cannot be vouched for"
+            );
+            seen.extend(liveness.poll_verdict(at(ms)));
+        }
+        assert!(matches!(
+            seen.as_slice(),
+            [Verdict::Probe(_), Verdict::Stale(..), Verdict::Dead(..)]
+        ));
+    }
+
+    #[test]
+    fn a_replaced_connection_keeps_what_its_predecessor_proved() {
+        let mut liveness = speaking();
+        liveness.on_subscribed(Stream::Depth, at(100));
+        assert!(liveness.is_quotable(at(100)));
+        liveness.on_lost(Stream::Depth);
+        liveness.on_subscribed(Stream::Depth, at(200));
+        assert!(!liveness.is_quotable(at(200)));
     }
 
     #[test]

@@ -80,6 +80,8 @@ pub enum What {
     DeadManArmed(Span),
     /// The dead-man switch could not be armed.
     DeadManFailed(Why, i32),
+    /// The exchange warns that the account's margin is running out.
+    MarginCall,
     /// The contract stopped or started trading.
     SymbolTrading(crate::event::ContractStatus),
     /// The desk panicked and was discarded.
@@ -155,6 +157,7 @@ impl What {
             Self::StreamDead(..)
             | Self::OrderOverflow(_)
             | Self::DeadManFailed(..)
+            | Self::MarginCall
             | Self::DeskPanicked => Severity::Severe,
             Self::StopLoss(_) | Self::Drawdown(_) | Self::SecondInstance => Severity::Emergency,
             Self::Halted(why, _) => match why {

@@ -7,8 +7,10 @@ mod halt;
 mod market;
 mod quote;
 mod truth;
+mod vouch;
 
 use super::record::{Moment, Record};
+use super::requests::Request;
 use super::shared::Shared;
 use super::timers::{Timer, Timers};
 use crate::action::{Action, Actions};
@@ -16,13 +18,14 @@ use crate::book::{Book, Touch, sync::BookSync};
 use crate::budget::CancelBudget;
 use crate::budget::ratios::Ratios;
 use crate::budget::refusals::Refusals;
-use crate::event::{ContractStatus, Link, MarkPrice, Resume, Stream};
+use crate::event::{ContractStatus, Link, MarkPrice, Resume, Stream, Why};
 use crate::instrument::{Instrument, SymbolId};
 use crate::liveness::{Liveness, Verdict};
 use crate::notice::{BookLoss, Notice, What};
-use crate::order::OrderId;
+use crate::order::{Execute, OrderId};
 use crate::orders::OrderTracker;
 use crate::orders::diff::Differ;
+use crate::orders::state::Order;
 use crate::params::SymbolParams;
 use crate::position::Position;
 use crate::risk::RiskGate;
@@ -31,11 +34,13 @@ use crate::signal::funding::FundingForecast;
 use crate::signal::volatility::Volatility;
 use crate::signal::vpin::Vpin;
 use crate::strategy::{AnyStrategy, Desired, Missing, Mode};
-use crate::units::{Lots, Mono, Now, Price8, Side, Span};
+use crate::units::{Lots, Mono, Now, PerSide, Price8, Quote, Side, Span};
+use core::hash::Hash;
 use dead_man::DeadMan;
 use halt::{Ending, Halt};
 use quote::Quoting;
 use truth::Truth;
+use vouch::Vouch;
 
 /// Waits before a snapshot is fetched again: it costs 20 of 2400 request weight.
 const SNAPSHOT_RETRY: Span = Span::from_secs(2);
@@ -75,6 +80,18 @@ pub struct Desk {
     pub(super) mark: Option<MarkPrice>,
     contract: ContractStatus,
     truth: Truth,
+    vouch: Vouch,
+    /// When a snapshot was last asked for, and how many could not be had since the last book.
+    snapshot_at: Option<Mono>,
+    snapshots_failed: u32,
+    /// Until when orders of a side that reduce the position wait after a refusal.
+    reducing_paused: PerSide<Mono>,
+    /// The refusal that people were told of last.
+    refusal_told: Option<(Why, Mono)>,
+    /// Layers of earlier parameters whose orders may still be open; zero when they are not.
+    layers_before: u16,
+    /// The last data on which orders could be justified.
+    justified_at: Option<Mono>,
     pub(super) halt: Option<Halt>,
     quoting: Quoting,
     pub(super) dead_man: DeadMan,
@@ -97,7 +114,8 @@ impl Desk {
         now: Mono,
     ) -> Self {
         let mut timers = Timers::default();
-        timers.schedule(Timer::Reconcile, now.after(CROSS_CHECK));
+        // What is known of the exchange is asked for with the first step.
+        timers.schedule(Timer::Reconcile, now);
         Self {
             symbol,
             instrument: instrument.clone(),
@@ -127,7 +145,14 @@ impl Desk {
             timers,
             mark: None,
             contract: ContractStatus::Trading,
-            truth: Truth::default(),
+            truth: Truth::new(resume.trade_id),
+            vouch: Vouch::default(),
+            snapshot_at: None,
+            snapshots_failed: 0,
+            reducing_paused: PerSide::default(),
+            refusal_told: None,
+            layers_before: 0,
+            justified_at: None,
             halt: None,
             quoting: Quoting::default(),
             dead_man: DeadMan::default(),
@@ -172,19 +197,21 @@ impl Desk {
             (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
             (a, b) => a.or(b),
         };
-        let halt = self
-            .halt
-            .as_ref()
-            .and_then(Halt::due_at)
-            .map(|at| (at, Timer::Halt));
+        let halt = self.halt_due_at().map(|at| (at, Timer::Halt));
         let liveness = self.liveness.next_check().map(|at| (at, Timer::Liveness));
         let orders = self.tracker.next_timeout().map(|at| (at, Timer::Orders));
         let sample = self
             .volatility
             .next_sample_at()
-            .filter(|_| self.sync.book().is_some());
+            .filter(|_| self.mid().is_some_and(Price8::is_positive));
         let sample = sample.map(|at| (at, Timer::Sample));
-        [halt, liveness, orders, sample]
+        // While quotes rest, the end of the switch that covers them.
+        let lapse = self
+            .dead_man
+            .lapses_at()
+            .filter(|_| self.obstacle.is_none())
+            .map(|at| (at, Timer::DeadMan));
+        [halt, liveness, orders, sample, lapse]
             .into_iter()
             .fold(self.timers.next_due(), earliest)
     }
@@ -193,31 +220,26 @@ impl Desk {
 
     /// Lets due timers run and then does what the state calls for; called after every event.
     pub(super) fn act(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
-        self.poll_liveness(now, actions);
-        self.poll_orders(now, actions);
+        self.poll_liveness(now, shared, actions);
+        self.poll_orders(now, shared, actions);
         self.poll_timers(now, shared, actions);
         self.poll_halt(now, shared, actions);
+        self.poll_dead_man(now, shared, actions);
         let obstacle = self.find_obstacle(now, shared);
         if obstacle != self.obstacle {
             self.on_obstacle_changed(obstacle, now);
         }
         match obstacle {
-            Some(why) => self.stand_aside(why, now, actions),
+            Some(why) => self.stand_aside(why, now, shared, actions),
             None => self.quote(now, shared, actions),
         }
         self.poll_flatten(now, shared, actions);
-        self.poll_dead_man(now, shared, actions);
         self.settle(now, shared);
     }
 
     /// Why nothing may be quoted, most final reason first.
     fn find_obstacle(&self, now: Now, shared: &Shared) -> Option<Missing> {
-        let is_halted = shared.halt.is_some()
-            || shared.stopping
-            || self.halt.is_some()
-            || self.is_removed
-            || self.contract == ContractStatus::NotTrading;
-        if is_halted {
+        if self.is_halted(shared) {
             return Some(Missing::Halt);
         }
         if !shared.is_up(Link::Orders) || !shared.is_up(Link::User) || !self.truth.is_known() {
@@ -225,6 +247,9 @@ impl Desk {
         }
         if self.touch().is_none() || !self.liveness.is_quotable(now.mono) {
             return Some(Missing::NotFresh);
+        }
+        if !self.dead_man.is_armed(now.mono) {
+            return Some(Missing::NotReady);
         }
         None
     }
@@ -238,24 +263,23 @@ impl Desk {
     }
 
     /// Pulls everything and explains why; repeats itself until nothing is open.
-    fn stand_aside(&mut self, why: Missing, now: Now, actions: &mut Actions) {
+    fn stand_aside(&mut self, why: Missing, now: Now, shared: &mut Shared, actions: &mut Actions) {
         self.desired.clear();
         self.desired.explanation.mode = self.mode;
         for side in Side::BOTH {
             self.desired.miss_all(side, self.params.quoting.layers, why);
         }
-        self.pull(now, actions);
+        self.pull(now, shared, actions);
     }
 
-    /// Cancels every order that can be cancelled: with one request when the symbol holds only ours, one by
-    /// one when a foreign order would be hit too.
-    pub(super) fn pull(&mut self, now: Now, actions: &mut Actions) {
-        let (mut count, mut unconfirmed) = (0_u32, false);
-        for order in self.tracker.iter().filter(|o| o.can_cancel(now.mono)) {
+    /// Cancels every order that can be cancelled: those that rest with one request when the symbol holds only
+    /// ours, one by one when a foreign order would be hit too or when they may not have arrived yet. Orders that
+    /// take are over before a cancel could reach them. Request weight never delays it, a ban does.
+    pub(super) fn pull(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
+        let (mut count, mut resting) = (0_u32, 0_u32);
+        for order in self.tracker.iter().filter(|o| is_pullable(o, now.mono)) {
             count += 1;
-            unconfirmed |= !order.is_confirmed();
-            self.ratios
-                .on_canceled(now.mono.since(order.placed_at), now.mono);
+            resting += u32::from(order.is_confirmed());
         }
         let retry = self
             .tracker
@@ -269,22 +293,33 @@ impl Desk {
         if count == 0 {
             return;
         }
-        self.on_cancels_sent(count, now.mono);
-        if count > 1 && !unconfirmed && !self.truth.has_foreign_orders() {
-            self.tracker.on_cancel_all_sent(now.mono);
-            actions.push(Action::CancelAll(self.symbol));
+        if let Some(until) = shared.weight.banned_until(now.mono) {
+            self.timers.schedule_by(Timer::Requote, until);
             return;
         }
-        while let Some(id) = self.next_cancellable(now.mono) {
+        for order in self.tracker.iter().filter(|o| is_pullable(o, now.mono)) {
+            self.ratios
+                .on_canceled(now.mono.since(order.placed_at), now.mono);
+        }
+        self.on_cancels_sent(count, now.mono);
+        if resting > 1 && !self.truth.has_foreign_orders() {
+            self.tracker.on_cancel_all_sent(now.mono);
+            let weight = Request::CancelAll.weight();
+            shared.weight.on_sent(weight, now.mono);
+            actions.push(Action::CancelAll(self.symbol));
+        }
+        while let Some(id) = self.next_pullable(now.mono) {
             self.tracker.on_cancel_sent(id, now.mono);
+            let weight = Request::Cancel.weight();
+            shared.weight.on_sent(weight, now.mono);
             actions.push(Action::Cancel(self.symbol, id));
         }
     }
 
-    fn next_cancellable(&self, now: Mono) -> Option<OrderId> {
+    fn next_pullable(&self, now: Mono) -> Option<OrderId> {
         self.tracker
             .iter()
-            .find(|o| o.can_cancel(now))
+            .find(|o| is_pullable(o, now))
             .map(|o| o.id)
     }
 
@@ -295,19 +330,28 @@ impl Desk {
         }
     }
 
-    fn poll_liveness(&mut self, now: Now, actions: &mut Actions) {
+    fn poll_liveness(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
         while let Some(verdict) = self.liveness.poll_verdict(now.mono) {
             match verdict {
-                Verdict::Probe(_) => actions.push(Action::Probe(self.symbol)),
+                Verdict::Probe(_) => self.probe(now.mono, shared, actions),
                 Verdict::Stale(stream, silence) => {
                     self.say(What::StreamStale(stream, silence), actions)
                 }
-                Verdict::Dead(stream, silence) => self.on_stream_dead(stream, silence, actions),
+                Verdict::Dead(stream, silence) => {
+                    self.on_stream_dead(stream, silence, now.mono, shared, actions);
+                }
             }
         }
     }
 
-    fn on_stream_dead(&mut self, stream: Stream, silence: Span, actions: &mut Actions) {
+    fn on_stream_dead(
+        &mut self,
+        stream: Stream,
+        silence: Span,
+        now: Mono,
+        shared: &mut Shared,
+        actions: &mut Actions,
+    ) {
         self.say(What::StreamDead(stream, silence), actions);
         let link = match stream {
             Stream::Depth | Stream::BookTicker => Link::Public,
@@ -315,14 +359,15 @@ impl Desk {
             Stream::User => Link::User,
         };
         if link == Link::Public {
-            self.lose_book(BookLoss::StreamLost, actions);
+            self.lose_book(BookLoss::StreamLost, now, actions);
         }
-        actions.push(Action::Reconnect(link));
+        shared.reconnect(link, now, actions);
     }
 
-    fn poll_orders(&mut self, now: Now, actions: &mut Actions) {
+    fn poll_orders(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
         while let Some(change) = self.tracker.poll_timeout(now.mono) {
-            if change.query {
+            // One that may not be sent now is overdue later like one that was lost.
+            if change.query && shared.may_ask(Request::Query, now.mono) {
                 actions.push(Action::QueryOrder(self.symbol, change.id));
             }
             self.on_change(&change, now, actions);
@@ -332,15 +377,26 @@ impl Desk {
     fn poll_timers(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
         while let Some(timer) = self.timers.poll_expired(now.mono) {
             match timer {
-                Timer::Snapshot => self.fetch_snapshot(now.mono, actions),
+                Timer::Snapshot => self.fetch_snapshot(now.mono, shared, actions),
                 Timer::Reconcile => self.on_reconcile_due(now, shared, actions),
-                Timer::DeadMan => self.dead_man.on_due(),
-                Timer::Stop | Timer::Requote | Timer::Sample => self.quoting.demand(),
-                Timer::Liveness | Timer::Orders | Timer::Halt => {}
+                Timer::Probe => self.probe(now.mono, shared, actions),
+                Timer::Requote => self.quoting.demand(),
+                // Looked at in every step.
+                Timer::Liveness
+                | Timer::Orders
+                | Timer::Halt
+                | Timer::Stop
+                | Timer::DeadMan
+                | Timer::Sample => {}
             }
         }
         if let Some(mid) = self.mid() {
-            self.volatility.on_mid(now.mono, mid);
+            let is_due = self.volatility.next_sample_at();
+            if is_due.is_none_or(|at| now.mono >= at) {
+                // Volatility, funding and what waits for time alone are looked at with each sample.
+                self.volatility.on_mid(now.mono, mid);
+                self.quoting.demand();
+            }
         }
     }
 
@@ -358,28 +414,28 @@ impl Desk {
         });
         self.record
             .on_cancel_rate(self.cancel_budget.used(now.mono));
-        shared.on_notional(self.symbol, self.notional_used());
+        let used = self.notional_used(now.mono, shared);
+        shared.on_notional(self.symbol, used);
+        if self.touch().is_some() && self.liveness.is_quotable(now.mono) {
+            self.justified_at = self.liveness.since(Stream::Depth);
+        }
     }
 
-    /// |position| plus the larger side of what could still fill, at mid.
-    fn notional_used(&self) -> crate::units::Quote {
-        let Some(price) = self.mark_or_mid() else {
-            return crate::units::Quote::ZERO;
-        };
-        let exposure = self.tracker.exposure();
-        let size = self.position.size();
-        let reach = (size + exposure.buy)
-            .abs()
-            .max((size - exposure.sell).abs());
-        self.instrument.value_at(price, reach)
+    /// Value of the largest position that what rests could lead to; while no price is known, what was paid
+    /// for the position stands for its value, so that one silent symbol does not stop the others.
+    fn notional_used(&self, now: Mono, shared: &Shared) -> Quote {
+        if self.touch().is_none() && self.mark.is_none() {
+            return Quote(self.position.cost().raw().saturating_abs());
+        }
+        self.risk_context(now, shared).notional_worst()
     }
 
     /// Notes how old the data is on which open orders rest, before this step changes anything.
     pub(super) fn on_step_begins(&mut self, now: Mono) {
         if self.tracker.open_count() > 0
-            && let Some(age) = self.liveness.age(Stream::Depth, now)
+            && let Some(at) = self.justified_at
         {
-            self.record.on_data_age(age);
+            self.record.on_data_age(now.since(at));
         }
     }
 
@@ -396,8 +452,16 @@ impl Desk {
         let mut digest = crate::digest::Digest::default();
         self.position.digest(&mut digest);
         self.tracker.digest(&mut digest);
-        digest.word(self.mode as i64);
+        self.liveness.digest(&mut digest);
+        self.quoting.digest(&mut digest);
         digest.word(self.book().map_or(0, |b| b.digest().cast_signed()));
+        (self.mode, self.obstacle, self.halt, self.ending).hash(&mut digest);
+        (self.truth, self.dead_man, &self.timers, &self.loss).hash(&mut digest);
+        (&self.cancel_budget, &self.refusals, &self.repeat).hash(&mut digest);
+        (self.overflow, self.would_take, self.reduce_only_until).hash(&mut digest);
+        (self.reducing_paused.buy, self.reducing_paused.sell).hash(&mut digest);
+        (self.vouch.facts(), self.snapshot_at, self.snapshots_failed).hash(&mut digest);
+        (self.layers_before, self.is_removed, self.second_instance).hash(&mut digest);
         digest.finish()
     }
 
@@ -406,4 +470,9 @@ impl Desk {
     pub(super) fn size(&self) -> Lots {
         self.position.size()
     }
+}
+
+/// Whether cancelling an order makes sense: it rests or may rest, and no cancel is on its way.
+fn is_pullable(order: &Order, now: Mono) -> bool {
+    order.execute != Execute::TakeReduce && order.can_cancel(now)
 }

@@ -11,6 +11,8 @@ pub enum Timer {
     Liveness,
     /// A request may have run out of time.
     Orders,
+    /// The top of book is compared with REST once more.
+    Probe,
     /// The next one-second sample of mid.
     Sample,
     /// Open orders and account are compared with the exchange.
@@ -27,7 +29,7 @@ pub enum Timer {
 
 impl Timer {
     /// Every timer, in the order in which those due at one instant run.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Liveness,
         Self::Orders,
         Self::Halt,
@@ -35,6 +37,7 @@ impl Timer {
         Self::Snapshot,
         Self::Reconcile,
         Self::DeadMan,
+        Self::Probe,
         Self::Sample,
         Self::Requote,
     ];
@@ -45,7 +48,7 @@ impl Timer {
 }
 
 /// The table of a desk.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub struct Timers {
     due: [Option<Mono>; Timer::ALL.len()],
 }

@@ -134,12 +134,12 @@ impl View {
 impl SymbolView {
     fn of(desk: &Desk, now: Now) -> Self {
         let count = |side: Side| desk.tracker.resting_count(side);
-        let wanted = |side: Side| desk.desired.slots.of(side).len();
+        let wanted = |side: Side| desk.expected(side);
         Self {
             symbol: desk.symbol,
             mode: desk.mode,
             obstacle: desk.obstacle,
-            halt: desk.halt.as_ref().map(|h| (h.reason, h.due_at())),
+            halt: desk.halt.map(|h| (h.reason, h.until)),
             explanation: desk.desired.explanation.clone(),
             touch: desk.touch(),
             mark: desk.mark.map(|m| m.mark),

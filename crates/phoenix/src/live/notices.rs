@@ -110,6 +110,10 @@ pub fn words(notice: &Notice, instrument: Option<&Instrument>) -> Words {
             "dead_man_failed",
             format!("dead-man switch not armed: {why:?} ({code})"),
         ),
+        What::MarginCall => (
+            "margin_call",
+            "the exchange warns that the account's margin is running out".to_owned(),
+        ),
         What::SymbolTrading(status) => {
             ("symbol_trading", format!("the contract is now {status:?}"))
         }

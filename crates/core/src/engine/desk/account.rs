@@ -2,10 +2,11 @@
 
 use super::Desk;
 use super::halt::Halt;
-use crate::action::{Action, Actions};
+use crate::action::Actions;
 use crate::engine::shared::Shared;
 use crate::engine::timers::Timer;
-use crate::event::{Fill, LiteFill, OrderUpdate, Outcome, Refusal, Reply, Why};
+use crate::event::{Fill, Link, LiteFill, OrderReport, OrderUpdate, Outcome, Refusal, Reply, Why};
+use crate::liveness::user_stream::Acknowledged;
 use crate::notice::{HaltReason, What};
 use crate::order::{NewOrder, OrderId, Owner};
 use crate::orders::Change;
@@ -19,6 +20,12 @@ use crate::units::{Now, Side, Span};
 const REDUCE_ONLY_WAIT: Span = Span::from_secs(60);
 /// How long a symbol rests that the exchange says is not trading, unless it says otherwise before.
 const SYMBOL_WAIT: Span = Span::from_secs(30);
+/// Longest pause of orders that reduce the position after one of them was refused.
+const REDUCING_PAUSE_MAX: Span = Span::from_secs(1);
+/// The exchange contradicted our position or order count: both are compared after this.
+const CHECK_SOON: Span = Span::from_millis(500);
+/// A refusal for the same reason is told again after this.
+const TELL_AGAIN: Span = Span::from_secs(1);
 
 impl Desk {
     /// ORDER_TRADE_UPDATE of this symbol, ours or not.
@@ -32,13 +39,20 @@ impl Desk {
         if let Some(fill) = &update.fill {
             self.book_fill(update.report.side, fill, update, now);
         }
+        let is_end = update.report.status.is_terminal();
         match update.report.owner {
-            Owner::Ours(_) => match self.tracker.on_update(update, now.mono) {
-                Some(change) => self.on_change(&change, now, actions),
-                None => self.on_unknown_order(update, now, actions),
-            },
+            Owner::Ours(id) => {
+                shared.user.on_event(id, is_end);
+                match self.tracker.on_update(update, now.mono) {
+                    Some(change) => self.on_change(&change, now, actions),
+                    None => self.on_unknown_order(update, now, shared, actions),
+                }
+            }
+            // The end of such an order, by the other's dead-man switch perhaps, shows nobody alive.
+            Owner::OtherInstance if is_end => {}
             Owner::OtherInstance => self.on_second_instance(shared, actions),
-            Owner::Foreign => {}
+            Owner::Foreign if is_end => {}
+            Owner::Foreign => self.truth.on_foreign_order(),
         }
         self.quoting.demand();
     }
@@ -50,14 +64,14 @@ impl Desk {
         {
             Booked::New => self.on_filled(side, fill, now),
             Booked::Completed | Booked::Contained | Booked::Duplicate => {}
-            Booked::TooOld | Booked::Unbookable => self.doubt(),
+            Booked::TooOld | Booked::Unbookable => self.doubt(now.mono),
         }
     }
 
     /// A trade is in the books for the first time.
     pub(super) fn on_filled(&mut self, side: Side, fill: &Fill, now: Now) {
         self.record.on_fill(side);
-        self.on_fill_booked(now.mono);
+        self.on_fill_booked(fill.trade_id, now.mono);
         self.ratios.on_filled(fill.size, now.mono);
         self.strategy.on_fill(now, side, fill.price, fill.size);
         self.quoting.demand();
@@ -84,7 +98,7 @@ impl Desk {
                 self.on_filled(lite.side, &fill, now);
             }
             Booked::Completed | Booked::Contained | Booked::Duplicate => {}
-            Booked::TooOld | Booked::Unbookable => self.doubt(),
+            Booked::TooOld | Booked::Unbookable => self.doubt(now.mono),
         }
         if let Some(change) = self.tracker.on_lite_fill(lite, now.mono) {
             self.on_change(&change, now, actions);
@@ -93,7 +107,13 @@ impl Desk {
     }
 
     /// An event of an order of ours that is not tracked: adopted if it can still fill.
-    fn on_unknown_order(&mut self, update: &OrderUpdate, now: Now, actions: &mut Actions) {
+    fn on_unknown_order(
+        &mut self,
+        update: &OrderUpdate,
+        now: Now,
+        shared: &mut Shared,
+        actions: &mut Actions,
+    ) {
         let Owner::Ours(id) = update.report.owner else {
             return;
         };
@@ -102,7 +122,7 @@ impl Desk {
         }
         self.say(What::GhostOrder(id), actions);
         if self.tracker.adopt(&update.report, now.mono).is_err() {
-            self.pull(now, actions);
+            self.pull(now, shared, actions);
         }
     }
 
@@ -112,10 +132,7 @@ impl Desk {
             self.second_instance = true;
             self.say(What::SecondInstance, actions);
         }
-        if shared.halt.is_none() {
-            shared.halt = Some(HaltReason::SecondInstance);
-            self.say(What::Halted(HaltReason::SecondInstance, None), actions);
-        }
+        shared.halt_and_say(HaltReason::SecondInstance, Some(self.symbol), actions);
     }
 
     /// The answer to placing, amending, cancelling or querying one order.
@@ -130,34 +147,63 @@ impl Desk {
         let change = self.tracker.on_reply(reply, now.mono);
         match reply {
             Reply::Place(_, _, outcome) | Reply::Amend(_, _, outcome) => match outcome {
-                Outcome::Accepted(report) => {
-                    self.refusals.on_accepted(report.side, now.mono);
-                    shared.order_rate.on_accepted(now.mono);
-                    self.would_take.on_accepted();
-                    self.ratios.on_placed(report.size, now.mono);
-                }
+                Outcome::Accepted(report) => self.on_accepted(id, report, now, shared),
                 Outcome::Refused(refusal) => {
                     if let Some(change) = &change {
-                        self.refusals.on_refused(
-                            change.side,
-                            refusal.why,
-                            refusal.retry_after,
-                            now.mono,
-                        );
+                        self.pause_after(change.side, refusal, now);
                     }
                     self.on_refusal(id, refusal, now, shared, actions);
                 }
-                Outcome::Unknown => self.say(What::OrderUnknown(id), actions),
+                // What is in doubt from now on is told below.
+                Outcome::Unknown => {}
             },
-            Reply::Cancel(_, _, Outcome::Refused(refusal)) => {
-                self.on_limit(refusal, now, shared, actions);
+            Reply::Cancel(_, _, Outcome::Accepted(_)) => {
+                self.await_event(id, Acknowledged::Canceled, now, shared);
             }
-            _ => {}
+            Reply::Cancel(_, _, Outcome::Refused(refusal))
+            | Reply::Query(_, _, Outcome::Refused(refusal)) => {
+                shared.on_refused(refusal, now.mono, Some(self.symbol), actions);
+            }
+            Reply::Cancel(_, _, Outcome::Unknown)
+            | Reply::Query(_, _, Outcome::Accepted(_) | Outcome::Unknown)
+            | Reply::CancelAll(..)
+            | Reply::OpenOrders { .. }
+            | Reply::Account { .. }
+            | Reply::Trades { .. }
+            | Reply::Probe { .. }
+            | Reply::DeadMan { .. }
+            | Reply::Weight(_) => {}
         }
         if let Some(change) = change {
             self.on_change(&change, now, actions);
         }
         self.quoting.demand();
+    }
+
+    fn on_accepted(&mut self, id: OrderId, report: &OrderReport, now: Now, shared: &mut Shared) {
+        self.refusals.on_accepted(report.side, now.mono);
+        shared.order_rate.on_accepted(now.mono);
+        self.would_take.on_accepted();
+        self.ratios.on_placed(report.size, now.mono);
+        if let Some(request) = self.request_of(id) {
+            self.repeat.on_accepted(&request);
+        }
+        self.await_event(id, Acknowledged::Placed, now, shared);
+    }
+
+    /// Our own orders are the heartbeat of the user stream.
+    fn await_event(&self, id: OrderId, what: Acknowledged, now: Now, shared: &mut Shared) {
+        if shared.is_up(Link::User) {
+            shared.user.on_acknowledged(id, what, now.mono);
+        }
+    }
+
+    fn pause_after(&mut self, side: Side, refusal: &Refusal, now: Now) {
+        let (why, retry) = (refusal.why, refusal.retry_after);
+        let pause = self.refusals.on_refused(side, why, retry, now.mono);
+        // Paced, but never given up for long: an order that reduces the position must find its way.
+        let pause = pause.min(REDUCING_PAUSE_MAX);
+        *self.reducing_paused.of_mut(side) = now.mono.after(pause);
     }
 
     /// Consequences of a changed order beyond the tracker's own books.
@@ -184,16 +230,15 @@ impl Desk {
         shared: &mut Shared,
         actions: &mut Actions,
     ) {
-        if refusal.why != Why::WouldTake {
-            self.say(What::OrderRefused(id, refusal.why, refusal.code), actions);
-        }
+        self.tell_refusal(id, refusal, now, actions);
         match refusal.why {
             Why::WouldTake => {
                 if let WouldTake::SuspectBook(_) = self.would_take.on_refused(now.mono) {
-                    actions.push(Action::Probe(self.symbol));
+                    self.probe(now.mono, shared, actions);
                 }
             }
-            Why::ReduceOnly | Why::TooManyOpen => self.doubt(),
+            // Compared while quoting goes on: pulling a whole ladder for one order would never end.
+            Why::ReduceOnly | Why::TooManyOpen => self.check_after(CHECK_SOON, now.mono),
             Why::Rejected => self.on_rejected(id, now),
             Why::NotSent
             | Why::Transient
@@ -206,69 +251,55 @@ impl Desk {
             | Why::NoChange
             | Why::AmendImpossible
             | Why::ListenKey => {}
-            Why::OrderRate | Why::Weight | Why::Throttled => {
-                self.on_limit(refusal, now, shared, actions)
+            Why::OrderRate | Why::Weight | Why::Throttled | Why::Auth | Why::Account => {
+                let wait = shared.on_refused(refusal, now.mono, Some(self.symbol), actions);
+                if let Some(wait) = wait {
+                    self.timers
+                        .schedule_by(Timer::Requote, now.mono.after(wait));
+                }
             }
             Why::SymbolHalted => self.halt_for(HaltReason::Symbol, SYMBOL_WAIT, now, actions),
             Why::ReduceOnlyMode => {
                 self.reduce_only_until =
                     Some(now.mono.after(REDUCE_ONLY_WAIT.max(refusal.retry_after)));
             }
-            Why::Auth => self.halt_account(HaltReason::Auth, shared, actions),
-            Why::Account => self.halt_account(HaltReason::Account, shared, actions),
         }
     }
 
-    /// An order that breaks a rule: the same request is not sent for ever (F29).
-    fn on_rejected(&mut self, id: OrderId, now: Now) {
-        let Some(order) = self
+    /// Orders sent together are refused together: the same reason is told once a while.
+    fn tell_refusal(&mut self, id: OrderId, refusal: &Refusal, now: Now, actions: &mut Actions) {
+        let is_limit = matches!(refusal.why, Why::OrderRate | Why::Weight | Why::Throttled);
+        if refusal.why == Why::WouldTake || is_limit {
+            return;
+        }
+        let is_told = self
+            .refusal_told
+            .is_some_and(|(why, at)| why == refusal.why && now.mono.since(at) < TELL_AGAIN);
+        if !is_told {
+            self.refusal_told = Some((refusal.why, now.mono));
+            self.say(What::OrderRefused(id, refusal.why, refusal.code), actions);
+        }
+    }
+
+    fn request_of(&self, id: OrderId) -> Option<NewOrder> {
+        let order = self
             .tracker
             .order(id)
-            .or_else(|| self.tracker.tombstone(id))
-        else {
-            return;
-        };
-        let request = NewOrder {
+            .or_else(|| self.tracker.tombstone(id))?;
+        Some(NewOrder {
             symbol: self.symbol,
             id,
             side: order.side,
             price: order.price,
             size: order.size,
             execute: order.execute,
-        };
-        self.repeat.on_refused(now.mono, &request, Why::Rejected);
+        })
     }
 
-    /// A limit of the exchange was hit: say it once and wait.
-    fn on_limit(
-        &mut self,
-        refusal: &Refusal,
-        now: Now,
-        shared: &mut Shared,
-        actions: &mut Actions,
-    ) {
-        let wait = match refusal.why {
-            Why::OrderRate => shared.order_rate.on_limited(refusal.retry_after, now.mono),
-            Why::Weight => shared.weight.on_banned(refusal.retry_after, now.mono),
-            Why::Throttled => shared
-                .order_rate
-                .on_throttled(refusal.retry_after, now.mono),
-            _ => return,
-        };
-        self.timers
-            .schedule_by(Timer::Requote, now.mono.after(wait));
-        self.say(What::BackOff(refusal.why, wait), actions);
-    }
-
-    pub(super) fn halt_account(
-        &self,
-        reason: HaltReason,
-        shared: &mut Shared,
-        actions: &mut Actions,
-    ) {
-        if shared.halt.is_none() {
-            shared.halt = Some(reason);
-            self.say(What::Halted(reason, None), actions);
+    /// An order that breaks a rule: the same request is not sent for ever (F29).
+    fn on_rejected(&mut self, id: OrderId, now: Now) {
+        if let Some(request) = self.request_of(id) {
+            self.repeat.on_refused(now.mono, &request, Why::Rejected);
         }
     }
 
@@ -287,11 +318,22 @@ impl Desk {
         shared: &mut Shared,
         actions: &mut Actions,
     ) {
+        if *outcome == Outcome::Accepted(()) {
+            for order in self.tracker.iter() {
+                if order.state() == OrderState::Canceling {
+                    self.await_event(order.id, Acknowledged::Canceled, now, shared);
+                }
+            }
+        }
         self.tracker.on_cancel_all_reply(outcome, now.mono);
         match outcome {
-            Outcome::Accepted(()) => actions.push(Action::FetchOpenOrders(self.symbol)),
-            Outcome::Refused(refusal) => self.on_limit(refusal, now, shared, actions),
+            Outcome::Accepted(()) => self.fetch_open_orders(now.mono, shared, actions),
+            Outcome::Refused(refusal) => {
+                shared.on_refused(refusal, now.mono, Some(self.symbol), actions);
+            }
+            // Each order is in doubt now, is asked for, and may be cancelled again.
             Outcome::Unknown => {}
         }
+        self.quoting.demand();
     }
 }

@@ -1,11 +1,12 @@
 //! Owns when the exchange's dead-man switch of a symbol is armed, re-armed and disarmed (protocol §4.6).
 //!
 //! Each re-arming is earned: the book is fresh, the quoting loop has advanced since the last time, and
-//! orders and position were confirmed by REST recently. A desk that only wakes up lets it fire.
+//! orders and position were confirmed by REST recently. A desk that only wakes up lets it fire. The other
+//! way round, quotes rest only under a switch that is armed: without one they are pulled.
 
 use super::Desk;
 use crate::action::{Action, Actions};
-use crate::budget::weight::RequestPurpose;
+use crate::engine::requests::Request;
 use crate::engine::shared::Shared;
 use crate::engine::timers::Timer;
 use crate::event::{Link, Outcome};
@@ -14,70 +15,89 @@ use crate::units::{Mono, Now, Span};
 
 /// Re-armed this often: three chances within the default countdown of 30 s.
 const REARM_EVERY: Span = Span::from_secs(10);
-/// Request weight of one arming.
-const WEIGHT: u32 = 10;
 /// Orders and position count as confirmed for this long.
 const RECONCILED_WITHIN: Span = Span::from_secs(90);
 /// After a failed arming it is tried again.
 const RETRY: Span = Span::from_secs(1);
+/// Quotes may rest this long on an arming that is on its way, so that the first ones need not wait for it.
+const CONFIRMED_WITHIN: Span = Span::from_secs(5);
 
 /// The switch of one symbol.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct DeadMan {
     /// When the exchange will cancel, as it confirmed; counted from when the request was sent.
     pub deadline: Option<Mono>,
-    is_due: bool,
-    asked: bool,
-    /// Steps of the desk since the last arming.
-    steps: u64,
+    /// When it is to be armed (again); `None` before the first time, when it is due at once.
+    due_at: Option<Mono>,
+    /// When the request was sent that is to end a time without a switch.
+    provisional: Option<Mono>,
+    /// Looks of the quoting loop at a fresh book since the last arming.
+    looks: u64,
+    is_disarmed: bool,
 }
 
 impl DeadMan {
-    pub(super) const fn on_due(&mut self) {
-        self.is_due = true;
-        self.asked = false;
+    /// The quoting loop has looked at a fresh book.
+    pub(super) const fn on_look(&mut self) {
+        self.looks = self.looks.saturating_add(1);
+    }
+
+    /// Whether orders may rest now: the switch is armed, or being armed since a moment ago.
+    pub(super) fn is_armed(&self, now: Mono) -> bool {
+        self.deadline.is_some_and(|at| now < at)
+            || self
+                .provisional
+                .is_some_and(|at| now.since(at) < CONFIRMED_WITHIN)
+    }
+
+    /// When [`Self::is_armed`] ends unless something is heard; the desk must be stepped then.
+    pub(super) fn lapses_at(&self) -> Option<Mono> {
+        let provisional = self.provisional.map(|at| at.after(CONFIRMED_WITHIN));
+        self.deadline.max(provisional)
     }
 }
 
 impl Desk {
     /// Arms the switch when that is due and earned.
     pub(super) fn poll_dead_man(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
-        self.dead_man.steps += 1;
-        let is_first = self.dead_man.deadline.is_none() && !self.dead_man.asked;
-        if !(self.dead_man.is_due || is_first) || !self.has_earned_dead_man(now, shared) {
+        let is_due = self.dead_man.due_at.is_none_or(|at| now.mono >= at);
+        if !is_due || !self.has_earned_dead_man(now, shared) {
             return;
         }
-        self.dead_man.is_due = false;
-        if !shared
-            .weight
-            .allows(WEIGHT, RequestPurpose::Safety, now.mono)
-        {
-            self.dead_man.asked = true;
-            self.timers
-                .schedule(Timer::DeadMan, shared.weight.next_check(now.mono));
+        if !shared.may_ask(Request::DeadMan, now.mono) {
+            self.arm_at(shared.weight.next_check(now.mono));
             return;
         }
-        shared.weight.on_sent(WEIGHT, now.mono);
-        self.dead_man.asked = true;
-        self.dead_man.steps = 0;
+        if !self.dead_man.is_armed(now.mono) && self.dead_man.provisional.is_none() {
+            self.dead_man.provisional = Some(now.mono);
+        }
+        self.dead_man.looks = 0;
         actions.push(Action::ArmDeadMan(
             self.symbol,
             self.params.liveness.dead_man,
         ));
-        self.timers
-            .schedule(Timer::DeadMan, now.mono.after(REARM_EVERY));
+        self.arm_at(now.mono.after(REARM_EVERY));
     }
 
+    fn arm_at(&mut self, at: Mono) {
+        self.dead_man.due_at = Some(at);
+        self.timers.schedule(Timer::DeadMan, at);
+    }
+
+    /// Nobody re-arms a switch under which nothing is quoted: should a cancel fail, it is the one that cleans up.
     fn has_earned_dead_man(&self, now: Now, shared: &Shared) -> bool {
         let reconciled = self
             .truth
             .confirmed_at()
             .is_some_and(|at| now.mono.since(at) < RECONCILED_WITHIN);
         reconciled
-            && !shared.stopping
+            && self.truth.is_known()
+            && !self.is_halted(shared)
             && shared.is_up(Link::Orders)
+            && shared.is_up(Link::User)
+            && self.touch().is_some()
             && self.liveness.is_quotable(now.mono)
-            && (self.dead_man.steps > 1 || self.dead_man.deadline.is_none())
+            && (self.dead_man.looks > 0 || !self.dead_man.is_armed(now.mono))
     }
 
     /// What the exchange confirmed.
@@ -91,30 +111,47 @@ impl Desk {
         match outcome {
             Outcome::Accepted(span) if span.is_zero() => self.dead_man.deadline = None,
             Outcome::Accepted(span) => {
-                if self.dead_man.deadline.is_none() {
+                if self.dead_man.deadline.is_none_or(|at| now.mono >= at) {
                     self.say(What::DeadManArmed(*span), actions);
                 }
-                self.dead_man.deadline = Some(requested_at.after(*span));
+                // Answers may overtake each other: a later request has replaced the timer of an earlier one.
+                let deadline = requested_at.after(*span);
+                self.dead_man.deadline = self.dead_man.deadline.max(Some(deadline));
+                self.dead_man.provisional = None;
             }
             Outcome::Refused(refusal) => {
                 self.say(What::DeadManFailed(refusal.why, refusal.code), actions);
-                self.timers.schedule(
-                    Timer::DeadMan,
-                    now.mono.after(RETRY.max(refusal.retry_after)),
-                );
+                self.on_not_armed(now.mono.after(RETRY.max(refusal.retry_after)));
             }
-            Outcome::Unknown => self.timers.schedule(Timer::DeadMan, now.mono.after(RETRY)),
+            Outcome::Unknown => self.on_not_armed(now.mono.after(RETRY)),
+        }
+    }
+
+    /// The quotes under a switch that was to be armed are pulled; arming is tried again at `retry`.
+    fn on_not_armed(&mut self, retry: Mono) {
+        if !self.dead_man.is_disarmed {
+            // In the past: no next try is trusted before it is confirmed.
+            self.dead_man.provisional = Some(Mono(i64::MIN));
+            self.arm_at(retry);
         }
     }
 
     /// Disarms it at the end of a clean stop, once nothing is open.
-    pub(super) fn disarm_dead_man(&mut self, actions: &mut Actions) {
+    pub(super) fn disarm_dead_man(
+        &mut self,
+        shared: &mut Shared,
+        now: Mono,
+        actions: &mut Actions,
+    ) {
         self.timers.stop(Timer::DeadMan);
-        if self.dead_man.asked || self.dead_man.deadline.is_some() {
+        let was_asked = self.dead_man.due_at.is_some() || self.dead_man.deadline.is_some();
+        if was_asked && !self.dead_man.is_disarmed {
+            // Beyond the budget if need be: it is the last request.
+            shared.weight.on_sent(Request::DeadMan.weight(), now);
             actions.push(Action::ArmDeadMan(self.symbol, Span::ZERO));
         }
         self.dead_man = DeadMan {
-            asked: true,
+            is_disarmed: true,
             ..DeadMan::default()
         };
     }

@@ -2,28 +2,33 @@
 //! that does not trade, and the graceful end.
 
 use super::Desk;
-use super::quote::Request;
-use crate::action::{Action, Actions};
+use super::quote::Wish;
+use crate::action::Actions;
 use crate::engine::shared::Shared;
 use crate::engine::timers::Timer;
+use crate::event::ContractStatus;
 use crate::notice::{HaltReason, What};
 use crate::order::Execute;
 use crate::params::SymbolParams;
-use crate::risk::breakers::{Loss, LossState, Overflow, Valuation};
+use crate::risk::breakers::{Loss, LossState, Overflow, Valuation, orders_max};
+use crate::risk::limits::batch_bound;
 use crate::units::{E8, Lots, Mono, Now, Quote, Ratio, Side, Span, Ticks};
 
 /// Flattening crosses the touch by at most this share of it (0.5 %), order by order.
 const FLATTEN_BAND: Ratio = Ratio(E8 / 200);
-/// Pause between two flattening orders, and between two looks at a graceful end.
+/// Pause between two flattening orders.
 const STEP: Span = Span::from_millis(500);
+/// Pause between two questions whether anything is still open, at a graceful end.
+const ASK_AGAIN: Span = Span::from_secs(1);
 
 /// A halt of one symbol.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Halt {
     /// Why.
     pub reason: HaltReason,
-    until: Option<Mono>,
-    /// Whether the position is to be closed meanwhile, and when the next order may go out.
+    /// When it ends by itself; `None` when a person must end it.
+    pub until: Option<Mono>,
+    /// While it lasts the position is closed; the next order for that goes out at this instant.
     flatten_at: Option<Mono>,
 }
 
@@ -35,37 +40,47 @@ impl Halt {
             flatten_at: None,
         }
     }
-
-    /// When something happens by itself.
-    #[must_use]
-    pub fn due_at(&self) -> Option<Mono> {
-        match (self.until, self.flatten_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
-    }
 }
 
-/// How far a graceful end has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// How far a graceful end, of everything or of this symbol, has come.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) enum Ending {
-    /// None in progress.
+    /// None in progress, or orders are still tracked.
     #[default]
     None,
-    /// Open orders were asked for at this instant, when nothing was tracked any more.
-    Asked(Mono),
+    /// Nothing has been tracked since the first instant; open orders were last asked for at the second.
+    Asked(Mono, Mono),
     /// The exchange confirmed that nothing of ours is open.
     Done,
 }
 
 impl Desk {
     /// Lets breakers trip and halts end.
-    pub(super) fn poll_halt(&mut self, now: Now, shared: &Shared, actions: &mut Actions) {
+    pub(super) fn poll_halt(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
         self.judge_losses(now, actions);
-        self.judge_count(now, actions);
+        self.judge_count(now, shared, actions);
         self.end_halt(now, actions);
-        if shared.stopping {
-            self.poll_ending(now, actions);
+        if shared.stopping || self.is_removed {
+            self.poll_ending(now, shared, actions);
+        }
+    }
+
+    /// Whether somebody or something forbids quoting on this symbol.
+    pub(super) fn is_halted(&self, shared: &Shared) -> bool {
+        shared.halt.is_some()
+            || shared.stopping
+            || self.halt.is_some()
+            || self.is_removed
+            || self.contract == ContractStatus::NotTrading
+    }
+
+    /// When a halt makes its next step.
+    pub(super) fn halt_due_at(&self) -> Option<Mono> {
+        let halt = self.halt?;
+        let flatten = halt.flatten_at.filter(|_| self.position.side().is_some());
+        match (halt.until, flatten) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
         }
     }
 
@@ -109,17 +124,29 @@ impl Desk {
         self.say(What::Halted(HaltReason::StopLoss, span), actions);
     }
 
-    fn judge_count(&mut self, now: Now, actions: &mut Actions) {
-        let open = u32::try_from(self.tracker.open_count()).unwrap_or(u32::MAX);
+    /// Layers by which open orders are counted: those of the present parameters, or of the earlier ones while
+    /// the orders that these allowed are on their way out.
+    pub(super) fn layers_counted(&self) -> u16 {
+        self.params.quoting.layers.max(self.layers_before)
+    }
+
+    fn judge_count(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
+        // An order that takes never rests: it can neither be cancelled nor pile up.
+        let resting = self.tracker.iter();
+        let resting = resting.filter(|o| o.execute != Execute::TakeReduce).count();
+        let open = u32::try_from(resting).unwrap_or(u32::MAX);
+        if open <= orders_max(self.params.quoting.layers) {
+            self.layers_before = 0;
+        }
         match self
             .overflow
-            .on_count(now.mono, open, self.params.quoting.layers)
+            .on_count(now.mono, open, self.layers_counted())
         {
             Overflow::Within | Overflow::Clearing => {}
             Overflow::CancelAll => {
                 self.say(What::OrderOverflow(open), actions);
-                self.doubt();
-                self.pull(now, actions);
+                self.doubt(now.mono);
+                self.pull(now, shared, actions);
             }
             Overflow::Cleared => self.quoting.demand(),
         }
@@ -145,19 +172,18 @@ impl Desk {
         let Some(at) = self.halt.and_then(|h| h.flatten_at) else {
             return;
         };
-        let size = self.position.size();
-        let next = match self.position.side() {
-            // Flat, and nothing open that could change that.
-            None if self.tracker.open_count() == 0 => None,
-            Some(held) if now.mono >= at => {
-                self.send_flatten(held.opposite(), size.abs(), now, shared, actions);
-                Some(now.mono.after(STEP))
-            }
-            None => Some(now.mono.after(STEP)),
-            Some(_) => Some(at),
+        let Some(held) = self.position.side().filter(|_| now.mono >= at) else {
+            return;
         };
+        self.send_flatten(
+            held.opposite(),
+            self.position.size().abs(),
+            now,
+            shared,
+            actions,
+        );
         if let Some(halt) = &mut self.halt {
-            halt.flatten_at = next;
+            halt.flatten_at = Some(now.mono.after(STEP));
         }
     }
 
@@ -184,7 +210,7 @@ impl Desk {
             max => size.min(max),
         };
         // A refusal by gate or budget is tried again after the step.
-        let request = Request {
+        let request = Wish {
             side,
             price: limit,
             size,
@@ -193,54 +219,74 @@ impl Desk {
         let _held = self.place(request, now, shared, actions);
     }
 
-    fn poll_ending(&mut self, now: Now, actions: &mut Actions) {
-        let is_due = match self.ending {
-            Ending::None => true,
-            Ending::Asked(at) => now.mono.since(at) >= STEP,
+    fn poll_ending(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
+        let empty_since = match self.ending {
             Ending::Done => return,
+            _ if self.tracker.open_count() > 0 => {
+                self.ending = Ending::None;
+                return;
+            }
+            Ending::None => now.mono,
+            Ending::Asked(since, asked_at) if now.mono.since(asked_at) >= ASK_AGAIN => since,
+            Ending::Asked(_, asked_at) => {
+                self.timers
+                    .schedule_by(Timer::Stop, asked_at.after(ASK_AGAIN));
+                return;
+            }
         };
-        if self.tracker.open_count() == 0 && is_due {
-            self.ending = Ending::Asked(now.mono);
-            actions.push(Action::FetchOpenOrders(self.symbol));
-        }
-        self.timers.schedule_by(Timer::Stop, now.mono.after(STEP));
+        self.ending = Ending::Asked(empty_since, now.mono);
+        self.fetch_open_orders(now.mono, shared, actions);
+        self.timers
+            .schedule_by(Timer::Stop, now.mono.after(ASK_AGAIN));
     }
 
-    /// Open orders came while a graceful end is in progress: with none of ours, this desk is done.
-    pub(super) fn on_open_orders_while_stopping(
+    /// Open orders came while a graceful end is in progress: with none of ours, this desk is done. The list
+    /// must have been asked for when nothing was tracked any more, by whichever of several questions.
+    pub(super) fn on_open_orders_while_ending(
         &mut self,
+        now: Mono,
         requested_at: Mono,
-        shared: &Shared,
+        shared: &mut Shared,
         actions: &mut Actions,
     ) {
-        let Ending::Asked(asked_at) = self.ending else {
+        let Ending::Asked(empty_since, _) = self.ending else {
             return;
         };
-        if shared.stopping && requested_at >= asked_at && self.tracker.open_count() == 0 {
+        if requested_at >= empty_since && self.tracker.open_count() == 0 {
             self.ending = Ending::Done;
             self.timers.stop(Timer::Stop);
-            self.disarm_dead_man(actions);
+            self.disarm_dead_man(shared, now, actions);
         }
     }
 
     /// Whether the graceful end of this desk is complete.
     #[must_use]
-    pub fn is_stopped(&self) -> bool {
+    pub fn is_ended(&self) -> bool {
         self.ending == Ending::Done
     }
 
     /// The operator resumes.
-    pub(in crate::engine) fn on_resume(&mut self) {
+    pub(in crate::engine) fn on_resume(&mut self, now: Mono) {
         self.loss.on_resume();
         self.halt = None;
         self.second_instance = false;
         self.quoting.demand();
+        self.check_after(Span::ZERO, now);
     }
 
     /// Takes changed parameters over; orders move towards them at once.
     pub(in crate::engine) fn on_params(&mut self, params: &SymbolParams, actions: &mut Actions) {
         if params.quoting.strategy != self.params.quoting.strategy {
             self.strategy = crate::strategy::AnyStrategy::new(params.quoting.strategy);
+        }
+        let (old, new) = (&self.params, params);
+        if new.quoting.layers < old.quoting.layers {
+            self.layers_before = self.layers_counted();
+        }
+        let is_tighter = new.quoting.layers < old.quoting.layers
+            || batch_bound(&new.risk) < batch_bound(&old.risk);
+        if is_tighter {
+            self.quoting.clear_surplus();
         }
         self.params = *params;
         self.liveness.on_params(params.liveness);

@@ -3,11 +3,13 @@
 use super::{Desk, SNAPSHOT_RETRY};
 use crate::action::{Action, Actions};
 use crate::book::sync::{DepthOutcome, SnapshotOutcome};
+use crate::engine::requests::Request;
+use crate::engine::shared::Shared;
 use crate::engine::timers::Timer;
 use crate::event::{BookTicker, ContractStatus, DepthUpdate, Malformed, Market, Stream, Trade};
-use crate::notice::{BookLoss, What};
+use crate::notice::{BookLoss, HaltReason, What};
 use crate::strategy::Strategy;
-use crate::units::{Mono, Now, Wall};
+use crate::units::{Mono, Now, Span, Wall};
 
 impl Desk {
     /// Takes in market data; what follows from it is done by `act`.
@@ -15,17 +17,21 @@ impl Desk {
         &mut self,
         now: Now,
         market: &Market<'_>,
+        shared: &mut Shared,
         actions: &mut Actions,
     ) {
         match market {
-            Market::Depth(update) => self.on_depth(now, update, actions),
+            Market::Depth(update) => self.on_depth(now, update, shared, actions),
             Market::Snapshot(snapshot) => {
                 let outcome = self.sync.on_snapshot(snapshot);
                 self.on_snapshot_outcome(outcome, now.mono, actions);
             }
             Market::SnapshotFailed(refusal) => {
-                let wait = refusal.retry_after.max(SNAPSHOT_RETRY);
-                self.timers.schedule(Timer::Snapshot, now.mono.after(wait));
+                let pause = Span(SNAPSHOT_RETRY.raw() << self.snapshots_failed.min(2));
+                self.snapshots_failed = self.snapshots_failed.saturating_add(1);
+                let at = now.mono.after(refusal.retry_after.max(pause));
+                shared.on_refused(refusal, now.mono, Some(self.symbol), actions);
+                self.timers.schedule(Timer::Snapshot, at);
             }
             Market::BookTicker(ticker) => self.on_book_ticker(now, ticker, actions),
             Market::Trade(trade) => self.on_trade(now, trade, actions),
@@ -36,7 +42,7 @@ impl Desk {
                 self.mark = Some(*mark);
             }
             Market::Status(status) => self.on_status(*status, actions),
-            Market::Malformed(stream, why) => self.on_malformed(*stream, *why, actions),
+            Market::Malformed(stream, why) => self.on_malformed(*stream, *why, now.mono, actions),
         }
     }
 
@@ -49,22 +55,31 @@ impl Desk {
         }
     }
 
-    fn on_depth(&mut self, now: Now, update: &DepthUpdate<'_>, actions: &mut Actions) {
+    fn on_depth(
+        &mut self,
+        now: Now,
+        update: &DepthUpdate<'_>,
+        shared: &mut Shared,
+        actions: &mut Actions,
+    ) {
         match self.sync.on_depth(update) {
-            DepthOutcome::Applied => self.heard(Stream::Depth, now, update.event_time, actions),
+            DepthOutcome::Applied => {
+                self.heard(Stream::Depth, now, update.event_time, actions);
+                if !self.quoting.is_book_announced {
+                    self.on_book_ready(actions);
+                }
+                self.offer_touch(now.mono, actions);
+            }
             DepthOutcome::Buffered => {
                 self.heard(Stream::Depth, now, update.event_time, actions);
-                self.want_snapshot(now.mono, actions);
+                self.want_snapshot(now.mono, shared, actions);
             }
             // A repetition of what is known proves nothing about what is new.
             DepthOutcome::Ignored => {}
             DepthOutcome::Lost(why) => {
-                self.say(What::BookLost(why), actions);
-                self.want_snapshot(now.mono, actions);
+                self.on_book_lost(why, actions);
+                self.want_snapshot(now.mono, shared, actions);
             }
-        }
-        if self.sync.state() == crate::book::sync::SyncState::Live && self.was_bridging() {
-            self.on_book_ready(actions);
         }
     }
 
@@ -81,50 +96,74 @@ impl Desk {
             }
             SnapshotOutcome::NotNeeded => self.timers.stop(Timer::Snapshot),
             SnapshotOutcome::Lost(why) => {
-                self.say(What::BookLost(why), actions);
+                self.on_book_lost(why, actions);
                 self.timers
                     .schedule(Timer::Snapshot, now.after(SNAPSHOT_RETRY));
             }
         }
     }
 
-    const fn was_bridging(&self) -> bool {
-        !self.quoting.is_book_announced
-    }
-
     fn on_book_ready(&mut self, actions: &mut Actions) {
         self.timers.stop(Timer::Snapshot);
+        self.snapshots_failed = 0;
         self.quoting.is_book_announced = true;
         self.quoting.demand();
         self.say(What::BookReady, actions);
     }
 
     /// Discards the book; the stream's next update starts a new one.
-    pub(super) fn lose_book(&mut self, why: BookLoss, actions: &mut Actions) {
+    pub(super) fn lose_book(&mut self, why: BookLoss, now: Mono, actions: &mut Actions) {
         let _lost = self.sync.lose(why);
-        self.quoting.is_book_announced = false;
-        self.timers.stop(Timer::Snapshot);
-        self.say(What::BookLost(why), actions);
+        self.on_book_lost(why, actions);
+        // The next update asks for a snapshot, but not sooner after the last one than is allowed.
+        let at = self.snapshot_at.map(|at| at.after(SNAPSHOT_RETRY));
+        match at.filter(|at| *at > now) {
+            Some(at) => self.timers.schedule(Timer::Snapshot, at),
+            None => self.timers.stop(Timer::Snapshot),
+        }
+    }
+
+    /// Tells people once that there is no book, however often it is lost while being rebuilt.
+    fn on_book_lost(&mut self, why: BookLoss, actions: &mut Actions) {
+        self.vouch.on_book_lost();
+        if self.quoting.is_book_announced {
+            self.quoting.is_book_announced = false;
+            self.say(What::BookLost(why), actions);
+        }
     }
 
     /// Fetches a snapshot unless one is on its way or was fetched a moment ago.
-    fn want_snapshot(&mut self, now: Mono, actions: &mut Actions) {
-        self.quoting.is_book_announced = false;
-        if self.sync.needs_snapshot() && self.timers.due_at(Timer::Snapshot).is_none() {
-            self.fetch_snapshot(now, actions);
+    fn want_snapshot(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
+        if !self.sync.needs_snapshot() || self.timers.due_at(Timer::Snapshot).is_some() {
+            return;
+        }
+        match self.snapshot_at.map(|at| at.after(SNAPSHOT_RETRY)) {
+            Some(at) if at > now => self.timers.schedule(Timer::Snapshot, at),
+            Some(_) | None => self.fetch_snapshot(now, shared, actions),
         }
     }
 
-    pub(super) fn fetch_snapshot(&mut self, now: Mono, actions: &mut Actions) {
-        if self.sync.needs_snapshot() {
-            actions.push(Action::FetchSnapshot(self.symbol));
-            self.timers
-                .schedule(Timer::Snapshot, now.after(SNAPSHOT_RETRY));
+    pub(super) fn fetch_snapshot(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
+        if !self.sync.needs_snapshot() {
+            return;
         }
+        if !shared.may_ask(Request::Snapshot, now) {
+            self.timers
+                .schedule(Timer::Snapshot, shared.weight.next_check(now));
+            return;
+        }
+        self.snapshot_at = Some(now);
+        actions.push(Action::FetchSnapshot(self.symbol));
+        self.timers
+            .schedule(Timer::Snapshot, now.after(SNAPSHOT_RETRY));
     }
 
     fn on_book_ticker(&mut self, now: Now, ticker: &BookTicker, actions: &mut Actions) {
         self.heard(Stream::BookTicker, now, ticker.event_time, actions);
+        let testimony = self.vouch.witness.on_ticker(ticker);
+        if self.touch().is_some() {
+            self.on_testimony(testimony, now.mono, actions);
+        }
     }
 
     fn on_trade(&mut self, now: Now, trade: &Trade, actions: &mut Actions) {
@@ -136,29 +175,21 @@ impl Desk {
     fn on_status(&mut self, status: ContractStatus, actions: &mut Actions) {
         if status != self.contract {
             self.contract = status;
+            // It speaks for itself: a halt that guessed at it ends.
+            if status == ContractStatus::Trading
+                && self.halt.is_some_and(|h| h.reason == HaltReason::Symbol)
+            {
+                self.halt = None;
+            }
+            self.quoting.demand();
             self.say(What::SymbolTrading(status), actions);
         }
     }
 
-    fn on_malformed(&mut self, stream: Stream, why: Malformed, actions: &mut Actions) {
+    fn on_malformed(&mut self, stream: Stream, why: Malformed, now: Mono, actions: &mut Actions) {
         self.say(What::BadFrame(stream, why), actions);
         if stream == Stream::Depth {
-            self.lose_book(BookLoss::BadFrame, actions);
-        }
-    }
-
-    /// The exchange's top of book by REST: the same touch confirms the book at the instant of the request.
-    pub(in crate::engine) fn on_probe(
-        &mut self,
-        requested_at: Mono,
-        seen: &BookTicker,
-        actions: &mut Actions,
-    ) {
-        let same = self
-            .touch()
-            .is_some_and(|t| t.bid.price == seen.bid.price && t.ask.price == seen.ask.price);
-        if same && self.liveness.on_confirmed(requested_at) {
-            self.say(What::StreamBack(Stream::Depth), actions);
+            self.lose_book(BookLoss::BadFrame, now, actions);
         }
     }
 
@@ -175,8 +206,8 @@ impl Desk {
                 self.liveness.on_subscribed(*stream, now);
             } else {
                 self.liveness.on_lost(*stream);
-                if *stream == Stream::Depth && self.sync.book().is_some() {
-                    self.lose_book(BookLoss::StreamLost, actions);
+                if *stream == Stream::Depth {
+                    self.lose_book(BookLoss::StreamLost, now, actions);
                 }
             }
         }

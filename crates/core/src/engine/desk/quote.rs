@@ -3,17 +3,22 @@
 use super::Desk;
 use crate::action::{Action, Actions};
 use crate::budget::order_rate::OrderPurpose;
+use crate::budget::weight::RequestPurpose;
+use crate::digest::Digest;
+use crate::engine::requests::Request;
 use crate::engine::shared::Shared;
 use crate::engine::timers::Timer;
 use crate::notice::What;
 use crate::order::{Execute, NewOrder};
 use crate::orders::diff::{Limits, PlannedPlace, Urgency, Wanted};
-use crate::risk::limits::{Bounds, batch_bound};
+use crate::risk::limits::{Bounds, batch_bound, effect, toward};
 use crate::risk::{Breach, Effect, Freshness, Permission, Resting, RiskContext, breakers};
 use crate::slot::Slot;
+use crate::strategy::desired::Gap;
 use crate::strategy::mode::Trading;
 use crate::strategy::{Missing, Mode, Strategy, StrategyView, Take, next_mode, position_ratio};
 use crate::units::{Lots, Mono, Now, PerSide, Side, Span, Ticks};
+use core::hash::Hash;
 
 /// Pause before an order is tried again for which there was no room or no id.
 const NO_ROOM_WAIT: Span = Span::from_secs(1);
@@ -34,6 +39,17 @@ pub(super) struct Quoting {
 }
 
 impl Quoting {
+    /// Layers that the next look no longer wants are cancelled as a matter of safety.
+    pub(super) const fn clear_surplus(&mut self) {
+        self.surplus = Some(Urgency::Safety);
+    }
+
+    /// Adds what the next look depends on.
+    pub(super) fn digest(&self, digest: &mut Digest) {
+        (self.is_demanded, self.seen, self.is_book_announced).hash(digest);
+        self.surplus.hash(digest);
+    }
+
     /// Looks again at the next step.
     pub(super) const fn demand(&mut self) {
         self.is_demanded = true;
@@ -44,6 +60,7 @@ impl Desk {
     /// Brings the resting orders towards what the strategy wants, if anything it depends on has changed.
     pub(super) fn quote(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
         let Some(touch) = self.touch() else { return };
+        self.dead_man.on_look();
         let seen = (
             touch.bid.price,
             touch.ask.price,
@@ -59,6 +76,7 @@ impl Desk {
         self.update_mode(actions);
         self.ask_strategy(now);
         self.fit_batch(now, shared);
+        self.judge_reach();
         self.carry_out(now, shared, actions);
         if let Some(at) = self.desired.again_at {
             self.timers.schedule_by(Timer::Requote, at);
@@ -130,6 +148,22 @@ impl Desk {
         }
     }
 
+    /// When what could still fill reaches beyond `net_max` (a position from elsewhere, a lowered limit), the
+    /// layers that are no longer wanted go at once.
+    fn judge_reach(&mut self) {
+        let exposure = self.tracker.exposure_by_kind();
+        let is_beyond = |side: Side| {
+            let held = toward(side, self.position.size());
+            let plain = exposure.of(side).plain;
+            plain.is_positive()
+                && effect(held, plain, exposure.of(side).reduce_only) == Effect::Grows
+                && held.max(Lots::ZERO).saturating_add(plain) > self.params.risk.net_max
+        };
+        if Side::BOTH.into_iter().any(is_beyond) {
+            self.quoting.clear_surplus();
+        }
+    }
+
     pub(super) fn risk_context(&self, now: Mono, shared: &Shared) -> RiskContext<'_> {
         let is_reduce_only =
             self.mode >= Mode::ReduceOnly || self.reduce_only_until.is_some_and(|at| now < at);
@@ -159,8 +193,8 @@ impl Desk {
     }
 
     fn carry_out(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
-        self.plan_changes(now);
-        self.send_cancels(now, actions);
+        self.plan_changes(now, shared);
+        self.send_cancels(now, shared, actions);
         self.send_amends(now, shared, actions);
         if let Some(take) = self.desired.take {
             self.send_take(take, now, shared, actions);
@@ -169,8 +203,13 @@ impl Desk {
         self.note_full_quote(now);
     }
 
-    fn plan_changes(&mut self, now: Now) {
+    fn plan_changes(&mut self, now: Now, shared: &Shared) {
         let Some(touch) = self.touch() else { return };
+        // Discretionary cancels are the first to give way when request weight is short.
+        let cancels_left = match shared.weight.allows(1, RequestPurpose::Quote, now.mono) {
+            true => self.cancel_budget.left(now.mono),
+            false => 0,
+        };
         let growing = (self.mode >= Mode::ReduceOnly)
             .then(|| self.position.side())
             .flatten();
@@ -192,7 +231,7 @@ impl Desk {
         let limits = Limits {
             params: &self.params.orders,
             age_min: self.ratios.age_min(self.params.orders.age_min, now.mono),
-            cancels_left: self.cancel_budget.left(now.mono),
+            cancels_left,
             open_max: usize::try_from(breakers::orders_max(self.params.quoting.layers))
                 .unwrap_or(usize::MAX),
         };
@@ -209,7 +248,11 @@ impl Desk {
         crate::float::ticks_floor(mid * self.params.quoting.min_spread)
     }
 
-    fn send_cancels(&mut self, now: Now, actions: &mut Actions) {
+    fn send_cancels(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
+        if let Some(until) = shared.weight.banned_until(now.mono) {
+            self.timers.schedule_by(Timer::Requote, until);
+            return;
+        }
         let mut index = 0;
         while let Some(cancel) = self.differ.plan().cancels.get(index).copied() {
             index += 1;
@@ -220,6 +263,7 @@ impl Desk {
                     .on_canceled(now.mono.since(order.placed_at), now.mono);
             }
             self.tracker.on_cancel_sent(cancel.id, now.mono);
+            shared.weight.on_sent(Request::Cancel.weight(), now.mono);
             actions.push(Action::Cancel(self.symbol, cancel.id));
         }
         if index > 0 {
@@ -270,8 +314,11 @@ impl Desk {
         shared: &mut Shared,
         actions: &mut Actions,
     ) {
-        let is_reducing = self.position.side() == Some(place.side.opposite());
-        if !is_reducing && let Some(until) = self.refusals.paused_until(place.side, now.mono) {
+        let mut paused = self.refusals.paused_until(place.side, now.mono);
+        if self.position.side() == Some(place.side.opposite()) {
+            paused = paused.min(Some(*self.reducing_paused.of(place.side)));
+        }
+        if let Some(until) = paused.filter(|until| *until > now.mono) {
             self.miss_place(place.side, &place.slot, Missing::BackOff);
             self.timers.schedule_by(Timer::Requote, until);
             return;
@@ -282,7 +329,7 @@ impl Desk {
             execute,
             ..
         } = place.slot;
-        let request = Request {
+        let request = Wish {
             side: place.side,
             price,
             size,
@@ -309,9 +356,11 @@ impl Desk {
             .tracker
             .iter()
             .any(|o| o.execute == Execute::TakeReduce);
-        if !is_pending {
+        let max = usize::try_from(breakers::orders_max(self.params.quoting.layers));
+        let has_room = max.is_ok_and(|max| self.tracker.open_count() < max);
+        if !is_pending && has_room {
             // A breach or an empty budget only delays it: the strategy asks again after its cool-down.
-            let request = Request {
+            let request = Wish {
                 side: take.side,
                 price: take.limit,
                 size: take.size,
@@ -324,16 +373,19 @@ impl Desk {
     /// Sends one order if gate and budget allow; the tracker knows of it before it is asked for.
     pub(super) fn place(
         &mut self,
-        request: Request,
+        request: Wish,
         now: Now,
         shared: &mut Shared,
         actions: &mut Actions,
     ) -> Result<(), Held> {
+        if let Some(until) = shared.weight.banned_until(now.mono) {
+            return Err(Held::Budget(until));
+        }
         let mut ids = shared.ids;
         let Some(id) = ids.next_id() else {
             return Err(Held::Budget(now.mono.after(NO_ROOM_WAIT)));
         };
-        let Request {
+        let Wish {
             side,
             price,
             size,
@@ -377,13 +429,20 @@ impl Desk {
         Ok(())
     }
 
+    /// Layers wanted on a side, those included that only wait for the exchange or a budget.
+    pub(in crate::engine) fn expected(&self, side: Side) -> usize {
+        let waits = |gap: &&Gap| matches!(gap.why, Missing::BackOff | Missing::Budget);
+        let waiting = self.desired.explanation.missing.of(side).iter();
+        self.desired.slots.of(side).len() + waiting.filter(waits).count()
+    }
+
     /// Notes the first instant at which every layer that is wanted rests.
     fn note_full_quote(&mut self, now: Now) {
         if self.record.full_quote_at.is_some() {
             return;
         }
         let is_full = Side::BOTH.iter().all(|side| {
-            let wanted = self.desired.slots.of(*side).len();
+            let wanted = self.expected(*side);
             wanted > 0 && self.tracker.resting_count(*side) >= wanted
         });
         if is_full {
@@ -394,7 +453,7 @@ impl Desk {
 
 /// An order without its id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Request {
+pub(super) struct Wish {
     pub(super) side: Side,
     pub(super) price: Ticks,
     pub(super) size: Lots,

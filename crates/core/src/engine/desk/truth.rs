@@ -3,9 +3,10 @@
 
 use super::{CROSS_CHECK, Desk};
 use crate::action::{Action, Actions};
+use crate::engine::requests::Request;
 use crate::engine::shared::Shared;
 use crate::engine::timers::Timer;
-use crate::event::{AccountUpdate, OrderReport, PositionReport, TradeReport};
+use crate::event::{AccountUpdate, Link, OrderReport, PositionReport, TradeReport};
 use crate::notice::{Notice, What};
 use crate::orders::reconcile::Finding;
 use crate::position::Booked;
@@ -13,26 +14,58 @@ use crate::units::{Lots, Mono, Now, Span};
 
 /// A piece of truth that was asked for and has not come is asked for again after this.
 const ASK_AGAIN: Span = Span::from_secs(2);
+/// However often doubt arises, truth is not asked for more often than this.
+const ASK_SPACING: Span = Span::from_millis(500);
 /// A page of trades this long is followed by another (the exchange's limit).
 const TRADES_PAGE: usize = 1_000;
-/// Every how many cross-checks open orders and account are compared as well (spec §5: 10 s and 30 s).
-const FULL_CHECK_EVERY: u32 = 3;
+/// How often open orders, trades and account are compared (spec §5).
+const FULL_CHECK: Span = Span::from_secs(30);
+
+/// A difference of position that waits for its re-check.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Mismatch {
+    /// Their position less ours: while both move with the market, this does not.
+    gap: Lots,
+    seen_at: Mono,
+}
 
 /// Whether open orders, account and trades were read from the exchange since the last doubt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Truth {
     orders_at: Option<Mono>,
     account_at: Option<Mono>,
     trades_at: Option<Mono>,
+    /// Answers to what was asked before prove nothing.
+    doubted_at: Mono,
     asked_at: Option<Mono>,
-    /// A difference of position waiting for its re-check.
-    mismatch: Option<Lots>,
+    full_at: Option<Mono>,
+    /// A full comparison is wanted before its time.
+    is_check_due: bool,
+    mismatch: Option<Mismatch>,
     foreign_orders: usize,
-    checks: u32,
     last_fill_at: Option<Mono>,
+    /// The lowest trade id that no page of trades has covered; what streams delivered beyond it may have gaps.
+    trades_from: Option<i64>,
 }
 
 impl Truth {
+    /// Nothing is known; the books contain trades up to `trade_id`.
+    pub(super) fn new(trade_id: Option<i64>) -> Self {
+        Self {
+            orders_at: None,
+            account_at: None,
+            trades_at: None,
+            doubted_at: Mono(i64::MIN),
+            asked_at: None,
+            full_at: None,
+            is_check_due: false,
+            mismatch: None,
+            foreign_orders: 0,
+            last_fill_at: None,
+            trades_from: trade_id.map(|id| id.saturating_add(1)),
+        }
+    }
+
     /// Whether everything was read.
     pub(super) const fn is_known(&self) -> bool {
         self.orders_at.is_some() && self.account_at.is_some() && self.trades_at.is_some()
@@ -42,6 +75,11 @@ impl Truth {
         self.foreign_orders > 0
     }
 
+    /// An order that is not ours appeared: until the next list says otherwise nothing is cancelled wholesale.
+    pub(super) fn on_foreign_order(&mut self) {
+        self.foreign_orders = self.foreign_orders.max(1);
+    }
+
     /// When open orders and position were last confirmed by REST; `None` while in doubt.
     pub(super) fn confirmed_at(&self) -> Option<Mono> {
         self.orders_at.min(self.account_at)
@@ -49,56 +87,91 @@ impl Truth {
 }
 
 impl Desk {
-    /// Nothing is certain any more (start, user stream lost, contradiction): read everything anew.
-    pub(in crate::engine) fn doubt(&mut self) {
-        self.truth = Truth {
-            foreign_orders: self.truth.foreign_orders,
-            ..Truth::default()
-        };
+    /// Nothing is certain any more (user stream lost, contradiction): everything is read anew, as soon as that
+    /// is possible.
+    pub(in crate::engine) fn doubt(&mut self, now: Mono) {
+        self.truth.orders_at = None;
+        self.truth.account_at = None;
+        self.truth.trades_at = None;
+        self.truth.mismatch = None;
+        self.truth.doubted_at = now;
+        let spaced = self.truth.asked_at.map(|at| at.after(ASK_SPACING));
+        let at = spaced.map_or(now, |at| at.max(now));
+        self.timers.schedule_by(Timer::Reconcile, at);
+    }
+
+    /// A full comparison with the exchange after `wait`, while quoting goes on.
+    pub(in crate::engine) fn check_after(&mut self, wait: Span, now: Mono) {
+        self.truth.is_check_due = true;
+        self.timers.schedule_by(Timer::Reconcile, now.after(wait));
+    }
+
+    /// Whether orders of the symbol that are not ours are known of.
+    pub(in crate::engine) fn has_foreign_orders(&self) -> bool {
+        self.truth.has_foreign_orders()
     }
 
     /// Asks for what is not known; repeats itself until it is.
-    pub(in crate::engine) fn ask_for_truth(
-        &mut self,
-        now: Mono,
-        shared: &mut Shared,
-        actions: &mut Actions,
-    ) {
-        if self.truth.is_known()
-            || self
-                .truth
-                .asked_at
-                .is_some_and(|at| now.since(at) < ASK_AGAIN)
+    fn ask_for_truth(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
+        if let Some(at) = self.truth.asked_at
+            && now.since(at) < ASK_SPACING
         {
+            self.timers
+                .schedule_by(Timer::Reconcile, at.after(ASK_SPACING));
             return;
         }
         self.truth.asked_at = Some(now);
         self.timers
             .schedule_by(Timer::Reconcile, now.after(ASK_AGAIN));
         if self.truth.orders_at.is_none() {
-            actions.push(Action::FetchOpenOrders(self.symbol));
+            self.fetch_open_orders(now, shared, actions);
         }
         if self.truth.trades_at.is_none() {
-            match self.position.trade_id_max() {
-                Some(_) => self.fetch_trades(actions),
+            match self.truth.trades_from {
+                Some(_) => self.fetch_trades(now, shared, actions),
                 // Never traded: there is nothing to catch up with, and the whole history is not ours.
                 None => self.truth.trades_at = Some(now),
             }
         }
         if self.truth.account_at.is_none() {
-            shared.fetch_account(now, actions);
+            self.fetch_account(now, shared, actions);
         }
     }
 
-    fn fetch_trades(&self, actions: &mut Actions) {
-        let from = self
-            .position
-            .trade_id_max()
-            .map_or(0, |id| id.saturating_add(1));
-        actions.push(Action::FetchTrades(self.symbol, from));
+    pub(super) fn fetch_open_orders(
+        &mut self,
+        now: Mono,
+        shared: &mut Shared,
+        actions: &mut Actions,
+    ) {
+        if shared.may_ask(Request::OpenOrders, now) {
+            actions.push(Action::FetchOpenOrders(self.symbol));
+        } else {
+            self.timers
+                .schedule_by(Timer::Reconcile, shared.weight.next_check(now));
+        }
     }
 
-    /// The periodic comparison with the exchange.
+    fn fetch_trades(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
+        let Some(from) = self.truth.trades_from else {
+            return;
+        };
+        if shared.may_ask(Request::Trades, now) {
+            actions.push(Action::FetchTrades(self.symbol, from));
+        } else {
+            self.timers
+                .schedule_by(Timer::Reconcile, shared.weight.next_check(now));
+        }
+    }
+
+    fn fetch_account(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
+        if let Err(at) = shared.fetch_account(now, actions) {
+            self.truth.is_check_due = true;
+            self.timers.schedule_by(Timer::Reconcile, at);
+        }
+    }
+
+    /// The periodic comparison with the exchange, and the repetition of what is missing.
     pub(super) fn on_reconcile_due(
         &mut self,
         now: Now,
@@ -107,21 +180,28 @@ impl Desk {
     ) {
         self.timers
             .schedule(Timer::Reconcile, now.mono.after(CROSS_CHECK));
-        if !self.truth.is_known() {
-            self.truth.asked_at = None;
-            if shared.is_up(crate::event::Link::User) {
-                self.ask_for_truth(now.mono, shared, actions);
-            }
+        if !shared.is_up(Link::User) {
+            // Its return is a new doubt.
             return;
         }
-        actions.push(Action::Probe(self.symbol));
-        self.truth.checks += 1;
-        if self.truth.checks.is_multiple_of(FULL_CHECK_EVERY)
+        if !self.truth.is_known() {
+            self.ask_for_truth(now.mono, shared, actions);
+            return;
+        }
+        self.probe(now.mono, shared, actions);
+        let is_full = self.truth.is_check_due
+            || self.truth.mismatch.is_some()
             || self.tracker.oldest_unbooked().is_some()
-        {
-            actions.push(Action::FetchOpenOrders(self.symbol));
-            self.fetch_trades(actions);
-            shared.fetch_account(now.mono, actions);
+            || self
+                .truth
+                .full_at
+                .is_none_or(|at| now.mono.since(at) >= FULL_CHECK);
+        if is_full {
+            self.truth.is_check_due = false;
+            self.truth.full_at = Some(now.mono);
+            self.fetch_open_orders(now.mono, shared, actions);
+            self.fetch_trades(now.mono, shared, actions);
+            self.fetch_account(now.mono, shared, actions);
         }
     }
 
@@ -149,11 +229,20 @@ impl Desk {
         if reconciled.other_instance > 0 {
             self.on_second_instance(shared, actions);
         }
-        if reconciled.overflow(self.params.quoting.layers).is_some() {
-            self.pull(now, actions);
+        if let Some(open) = reconciled.overflow(self.layers_counted()) {
+            self.say(
+                What::OrderOverflow(u32::try_from(open).unwrap_or(u32::MAX)),
+                actions,
+            );
+            self.pull(now, shared, actions);
         }
-        self.truth.orders_at = Some(now.mono);
-        self.on_open_orders_while_stopping(requested_at, shared, actions);
+        if !reconciled.is_clean() {
+            self.quoting.demand();
+        }
+        if requested_at >= self.truth.doubted_at {
+            self.truth.orders_at = Some(now.mono);
+        }
+        self.on_open_orders_while_ending(now.mono, requested_at, shared, actions);
     }
 
     /// The position as the exchange has it; flat when the account shows none for the symbol.
@@ -165,6 +254,14 @@ impl Desk {
         shared: &mut Shared,
         actions: &mut Actions,
     ) {
+        if requested_at < self.truth.doubted_at {
+            return;
+        }
+        let is_overtaken = self.truth.last_fill_at.is_some_and(|at| at >= requested_at);
+        if is_overtaken {
+            self.fetch_account(now.mono, shared, actions);
+            return;
+        }
         let flat = PositionReport {
             symbol: self.symbol,
             size: Lots::ZERO,
@@ -172,19 +269,16 @@ impl Desk {
         };
         let listed = account.positions.iter().find(|p| p.symbol == self.symbol);
         let theirs = listed.copied().unwrap_or(flat);
-        let is_overtaken = self.truth.last_fill_at.is_some_and(|at| at >= requested_at);
-        if is_overtaken {
-            self.truth.asked_at = None;
-            shared.fetch_account(now.mono, actions);
-            return;
-        }
-        if theirs.size == self.position.size() {
+        let gap = theirs.size.saturating_sub(self.position.size());
+        if gap.is_zero() {
             self.on_position_agrees(now, requested_at);
             return;
         }
-        let is_confirmed =
-            self.truth.account_at.is_none() || self.truth.mismatch == Some(theirs.size);
-        if is_confirmed {
+        let survived = self
+            .truth
+            .mismatch
+            .is_some_and(|m| m.gap == gap && requested_at > m.seen_at);
+        if self.truth.account_at.is_none() || survived {
             let repaired = self
                 .position
                 .repair(&self.instrument, &theirs, account.time);
@@ -194,12 +288,13 @@ impl Desk {
             );
             self.on_position_agrees(now, requested_at);
             self.quoting.demand();
+            self.check_after(ASK_AGAIN, now.mono);
         } else {
-            self.truth.mismatch = Some(theirs.size);
-            self.fetch_trades(actions);
-            shared.fetch_account(now.mono, actions);
-            self.timers
-                .schedule_by(Timer::Reconcile, now.mono.after(ASK_AGAIN));
+            let seen_at = now.mono;
+            let known = self.truth.mismatch.filter(|m| m.gap == gap);
+            self.truth.mismatch = known.or(Some(Mismatch { gap, seen_at }));
+            // The event of a trade that the account shows already has some time to arrive.
+            self.check_after(ASK_AGAIN, now.mono);
         }
     }
 
@@ -213,7 +308,9 @@ impl Desk {
     pub(in crate::engine) fn on_trades(
         &mut self,
         now: Now,
+        requested_at: Mono,
         trades: &[TradeReport],
+        shared: &mut Shared,
         actions: &mut Actions,
     ) {
         for trade in trades {
@@ -232,15 +329,24 @@ impl Desk {
                 Booked::Unbookable => self.truth.account_at = None,
             }
         }
-        if trades.len() < TRADES_PAGE {
+        let next = trades
+            .iter()
+            .map(|t| t.fill.trade_id.saturating_add(1))
+            .max();
+        let is_further = next > self.truth.trades_from;
+        self.truth.trades_from = self.truth.trades_from.max(next);
+        if trades.len() >= TRADES_PAGE && is_further {
+            self.fetch_trades(now.mono, shared, actions);
+        } else if requested_at >= self.truth.doubted_at {
             self.truth.trades_at = Some(now.mono);
-        } else {
-            self.fetch_trades(actions);
         }
     }
 
-    pub(super) fn on_fill_booked(&mut self, now: Mono) {
+    pub(super) fn on_fill_booked(&mut self, trade_id: i64, now: Mono) {
         self.truth.last_fill_at = Some(now);
+        if self.truth.trades_from.is_none() {
+            self.truth.trades_from = Some(trade_id);
+        }
     }
 }
 

@@ -1,0 +1,53 @@
+//! Owns what each request costs the address and what it is for (protocol §4, §6.1); knows nothing of when it
+//! is sent.
+
+use crate::budget::weight::RequestPurpose;
+
+/// Requests that cost weight. Placing and amending cost none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Depth snapshot of 1000 levels.
+    Snapshot,
+    /// Top of book.
+    Probe,
+    /// Open orders of one symbol.
+    OpenOrders,
+    /// Our trades of one symbol.
+    Trades,
+    /// Balance and positions: two requests of 5.
+    Account,
+    /// One order.
+    Query,
+    /// Cancel of one order that has to go.
+    Cancel,
+    /// Cancel of every order of a symbol.
+    CancelAll,
+    /// Arming of the dead-man switch.
+    DeadMan,
+}
+
+impl Request {
+    /// Request weight.
+    #[must_use]
+    pub const fn weight(self) -> u32 {
+        match self {
+            Self::Snapshot => 20,
+            Self::Probe => 2,
+            Self::Trades => 5,
+            Self::Account | Self::DeadMan => 10,
+            Self::OpenOrders | Self::Query | Self::Cancel | Self::CancelAll => 1,
+        }
+    }
+
+    /// How much of the limit it may use.
+    #[must_use]
+    pub const fn purpose(self) -> RequestPurpose {
+        match self {
+            Self::Probe => RequestPurpose::Routine,
+            Self::Snapshot | Self::OpenOrders | Self::Trades | Self::Account | Self::Query => {
+                RequestPurpose::Doubt
+            }
+            Self::Cancel | Self::CancelAll | Self::DeadMan => RequestPurpose::Safety,
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Drives the engine through a small deterministic world and checks the promises after every step.
+
+mod accounted;
+mod alive;
+mod boot;
+mod bounded;
+mod dead_man;
+mod fresh;
+mod operator;
+mod polite;
+mod random;
+mod risk;
+mod venue;
+mod world;

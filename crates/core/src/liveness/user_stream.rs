@@ -1,0 +1,177 @@
+//! Owns whether the user stream speaks when it must: our own orders are its heartbeat (spec §5); knows
+//! nothing of sockets or listen keys.
+//!
+//! An order or cancel that the order channel acknowledged is followed by an event on the user stream, which
+//! may as well come first (protocol §3.2). One whose event does not come convicts the stream.
+
+use crate::order::OrderId;
+use crate::units::{Mono, Span};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+/// How long after the acknowledgement its event may come.
+pub const EVENT_WITHIN: Span = Span::from_secs(2);
+/// Acknowledgements waited for at a time. At the bound a further one is not waited for: those that are
+/// convict the stream as well.
+pub const WAITING_MAX: usize = 512;
+/// Events remembered in case they overtook their acknowledgement. At the bound the oldest is forgotten; it
+/// would have to precede its acknowledgement by this many others to matter.
+pub const SEEN_MAX: usize = 1_024;
+
+/// What was acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Acknowledged {
+    /// The order rests or has executed: any event of it will do.
+    Placed,
+    /// The order was cancelled: the event of its end is due.
+    Canceled,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Waiting {
+    id: OrderId,
+    what: Acknowledged,
+    due: Mono,
+}
+
+/// The closed loop of one account.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct UserStream {
+    /// In the order of their instants.
+    waiting: Vec<Waiting>,
+    /// Orders heard of, and whether of their end.
+    seen: VecDeque<(OrderId, bool)>,
+}
+
+impl UserStream {
+    /// The order channel acknowledged something at `now`.
+    pub fn on_acknowledged(&mut self, id: OrderId, what: Acknowledged, now: Mono) {
+        let proves = |(seen, is_end): &(OrderId, bool)| {
+            *seen == id
+                && match what {
+                    Acknowledged::Placed => true,
+                    Acknowledged::Canceled => *is_end,
+                }
+        };
+        let is_known = self.waiting.iter().any(|w| w.id == id && w.what == what);
+        if !is_known && !self.seen.iter().any(proves) && self.waiting.len() < WAITING_MAX {
+            let due = now.after(EVENT_WITHIN);
+            self.waiting.push(Waiting { id, what, due });
+        }
+    }
+
+    /// The stream told of an order; `is_end` if it can never fill again.
+    pub fn on_event(&mut self, id: OrderId, is_end: bool) {
+        self.waiting.retain(|w| {
+            w.id != id
+                || match w.what {
+                    Acknowledged::Placed => false,
+                    Acknowledged::Canceled => !is_end,
+                }
+        });
+        if self.seen.len() >= SEEN_MAX {
+            self.seen.pop_front();
+        }
+        self.seen.push_back((id, is_end));
+    }
+
+    /// The connection is down or being replaced: what was acknowledged is found by REST.
+    pub fn on_lost(&mut self) {
+        self.waiting.clear();
+        self.seen.clear();
+    }
+
+    /// Whether an event is overdue; says so once for all that are waited for.
+    pub fn poll_suspect(&mut self, now: Mono) -> Option<OrderId> {
+        let overdue = self.waiting.iter().find(|w| w.due <= now)?.id;
+        self.waiting.clear();
+        Some(overdue)
+    }
+
+    /// When [`Self::poll_suspect`] should be asked.
+    #[must_use]
+    pub fn next_check(&self) -> Option<Mono> {
+        self.waiting.iter().map(|w| w.due).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn id(seq: u32) -> OrderId {
+        OrderId { session: 1, seq }
+    }
+
+    const fn at(ms: i64) -> Mono {
+        Mono(ms * 1_000_000)
+    }
+
+    enum Step {
+        Ack(i64, u32, Acknowledged),
+        Event(u32, bool),
+        Lost,
+    }
+
+    /// Runs steps and says which order convicts the stream at the end, and when that is looked at.
+    fn check(steps: &[Step], next_ms: Option<i64>, convicts: Option<u32>) {
+        let mut stream = UserStream::default();
+        for step in steps {
+            match step {
+                Step::Ack(ms, seq, what) => stream.on_acknowledged(id(*seq), *what, at(*ms)),
+                Step::Event(seq, is_end) => stream.on_event(id(*seq), *is_end),
+                Step::Lost => stream.on_lost(),
+            }
+        }
+        assert_eq!(stream.next_check(), next_ms.map(at));
+        let Some(next) = next_ms.map(at) else {
+            assert_eq!(stream.poll_suspect(at(1_000_000)), None);
+            return;
+        };
+        assert_eq!(stream.poll_suspect(Mono(next.raw() - 1)), None);
+        assert_eq!(stream.poll_suspect(next), convicts.map(id));
+        assert_eq!(stream.poll_suspect(next), None, "said once");
+        assert_eq!(stream.next_check(), None);
+    }
+
+    #[test]
+    fn an_acknowledgement_without_its_event_convicts_after_two_seconds() {
+        use Acknowledged::{Canceled, Placed};
+        use Step::{Ack, Event, Lost};
+        check(&[], None, None);
+        check(&[Ack(0, 1, Placed)], Some(2_000), Some(1));
+        check(&[Ack(0, 1, Placed), Event(1, false)], None, None);
+        check(&[Event(1, false), Ack(0, 1, Placed)], None, None);
+        check(&[Ack(5, 1, Placed), Event(2, true)], Some(2_005), Some(1));
+        check(
+            &[Ack(0, 1, Canceled), Event(1, false)],
+            Some(2_000),
+            Some(1),
+        );
+        check(&[Ack(0, 1, Canceled), Event(1, true)], None, None);
+        check(
+            &[Event(1, false), Ack(0, 1, Canceled)],
+            Some(2_000),
+            Some(1),
+        );
+        check(&[Event(1, true), Ack(0, 1, Canceled)], None, None);
+        check(&[Ack(0, 1, Placed), Event(1, true)], None, None);
+        check(
+            &[Ack(0, 1, Placed), Ack(9, 1, Placed), Ack(9, 2, Placed)],
+            Some(2_000),
+            Some(1),
+        );
+        check(&[Ack(0, 1, Placed), Lost], None, None);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut stream = UserStream::default();
+        for seq in 0..5_000 {
+            stream.on_acknowledged(id(seq), Acknowledged::Placed, at(0));
+            stream.on_event(id(seq + 10_000), true);
+        }
+        assert_eq!(stream.waiting.len(), WAITING_MAX);
+        assert_eq!(stream.seen.len(), SEEN_MAX);
+    }
+}
