@@ -249,6 +249,10 @@ impl Hot {
                 tracing::info!(link = ?source.link(), "connected");
                 self.step(&Event::Link(source.link(), LinkState::Up));
             }
+            LinkEvent::Replaced => {
+                tracing::info!(link = ?source.link(), "connection replaced before its end");
+            }
+            LinkEvent::Aging => self.tell(ToCold::NeedListenKey),
             LinkEvent::Down(why) => {
                 tracing::warn!(link = ?source.link(), %why, "connection lost");
                 self.step(&Event::Link(source.link(), LinkState::Down));

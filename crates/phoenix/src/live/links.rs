@@ -13,6 +13,8 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// A connection is replaced at this age; the exchange ends it at 24 h (protocol §1.4).
 pub const ROTATE_AFTER: Duration = Duration::from_secs(23 * 3600);
+/// How long a replaced connection goes on delivering, so that nothing it holds is lost.
+pub const DRAIN_FOR: Duration = Duration::from_secs(2);
 /// Bound on TCP, TLS and WebSocket handshake together.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -32,6 +34,10 @@ pub enum LinkEvent {
     Text(Utf8Bytes),
     /// Connected; what must be said first can be said now.
     Up,
+    /// A replacement took over without a gap: the old connection still delivers what it holds.
+    Replaced,
+    /// A link that waits for targets has reached its age: it wants a new target before the exchange ends it.
+    Aging,
     /// Lost or not reachable; the reason for the log. It reconnects by itself unless it was told to wait.
     Down(String),
 }
@@ -66,6 +72,8 @@ pub struct LinkSlot {
     state: State,
     /// The replacement, while it is being made; the old socket goes on delivering meanwhile.
     spare: Option<Connecting>,
+    /// The replaced socket and until when it is read: what both deliver is told apart by ids.
+    retiring: Option<(Socket, Pin<Box<Sleep>>)>,
     backoff: Backoff,
     rotate_after: Duration,
 }
@@ -79,6 +87,7 @@ impl LinkSlot {
             target: None,
             state: State::Idle,
             spare: None,
+            retiring: None,
             backoff: Backoff::new(seed),
             rotate_after: ROTATE_AFTER,
         }
@@ -105,6 +114,7 @@ impl LinkSlot {
     /// Drops the connection, whatever its socket says, and starts over.
     pub fn reconnect(&mut self) {
         self.spare = None;
+        self.retiring = None;
         self.lose();
     }
 
@@ -130,6 +140,7 @@ impl LinkSlot {
     /// Says goodbye to the peer and stays down.
     pub async fn close(&mut self) {
         self.spare = None;
+        self.retiring = None;
         if let State::Up { socket, .. } = std::mem::replace(&mut self.state, State::Idle) {
             socket.close().await;
         }
@@ -152,6 +163,9 @@ impl LinkSlot {
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
         if let Poll::Ready(event) = self.poll_spare(cx) {
             return Poll::Ready(event);
+        }
+        if let Poll::Ready(text) = self.poll_retiring(cx) {
+            return Poll::Ready(LinkEvent::Text(text));
         }
         loop {
             match &mut self.state {
@@ -177,9 +191,13 @@ impl LinkSlot {
                 State::Up { socket, rotate } => {
                     if rotate.as_mut().poll(cx).is_ready() {
                         rotate.as_mut().reset(Instant::now() + self.rotate_after);
-                        if self.after_loss == AfterLoss::Reconnect && self.spare.is_none() {
-                            self.spare = self.target.as_ref().map(connecting);
-                            cx.waker().wake_by_ref();
+                        match self.after_loss {
+                            AfterLoss::Wait => return Poll::Ready(LinkEvent::Aging),
+                            AfterLoss::Reconnect if self.spare.is_none() => {
+                                self.spare = self.target.as_ref().map(connecting);
+                                cx.waker().wake_by_ref();
+                            }
+                            AfterLoss::Reconnect => {}
                         }
                     }
                     match std::task::ready!(socket.poll_next(cx)) {
@@ -195,24 +213,44 @@ impl LinkSlot {
         }
     }
 
-    /// A finished replacement takes over. What the old socket still held is also on the new one or will
-    /// show as a gap in the book's chain, which resynchronises.
+    /// A finished replacement takes over; the old socket is read on for [`DRAIN_FOR`].
     fn poll_spare(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
         let Some(spare) = &mut self.spare else {
             return Poll::Pending;
         };
-        match std::task::ready!(spare.as_mut().poll(cx)) {
+        let made = std::task::ready!(spare.as_mut().poll(cx));
+        self.spare = None;
+        match made {
             Ok(socket) => {
-                self.spare = None;
+                let old = std::mem::replace(&mut self.state, State::Idle);
                 self.up(socket);
-                Poll::Ready(LinkEvent::Up)
+                let State::Up { socket: old, .. } = old else {
+                    return Poll::Ready(LinkEvent::Up);
+                };
+                let until = Box::pin(sleep_until(Instant::now() + DRAIN_FOR));
+                self.retiring = Some((old, until));
+                Poll::Ready(LinkEvent::Replaced)
             }
             Err(error) => {
                 tracing::warn!(%error, "replacement connection failed; the old one stays, retried at the next rotation");
-                self.spare = None;
                 Poll::Pending
             }
         }
+    }
+
+    fn poll_retiring(&mut self, cx: &mut Context<'_>) -> Poll<Utf8Bytes> {
+        while let Some((socket, until)) = &mut self.retiring {
+            if until.as_mut().poll(cx).is_ready() {
+                self.retiring = None;
+                return Poll::Pending;
+            }
+            match std::task::ready!(socket.poll_next(cx)) {
+                Incoming::Text(text) => return Poll::Ready(text),
+                Incoming::Control => {}
+                Incoming::Closed(_) => self.retiring = None,
+            }
+        }
+        Poll::Pending
     }
 }
 
@@ -276,7 +314,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_replacement_takes_over_before_the_old_connection_is_dropped() {
+    async fn a_replacement_takes_over_without_losing_what_the_old_connection_holds() {
         let (listener, target) = bound().await;
         let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1);
         slot.retarget(target.clone());
@@ -285,22 +323,30 @@ mod tests {
             path_and_query: "/public/stream?streams=x".to_owned(),
             ..target
         });
-        old.send(Message::text("still here")).await.expect("send");
-        let (mut texts, mut ups) = (0, 0);
-        let watch = async {
-            while texts == 0 || ups == 0 {
-                match event(&mut slot).await {
-                    LinkEvent::Text(_) => texts += 1,
-                    LinkEvent::Up => ups += 1,
-                    LinkEvent::Down(why) => panic!("the link went down: {why}"),
+        let (replaced, mut new) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(matches!(replaced, LinkEvent::Replaced));
+        old.send(Message::text("late")).await.expect("send");
+        assert!(matches!(event(&mut slot).await, LinkEvent::Text(t) if t.as_str() == "late"));
+        drop(old);
+        new.send(Message::text("fresh")).await.expect("send");
+        assert!(matches!(event(&mut slot).await, LinkEvent::Text(t) if t.as_str() == "fresh"));
+    }
+
+    #[tokio::test]
+    async fn at_its_age_a_link_is_replaced_or_asks_for_a_fresh_target() {
+        for after_loss in [AfterLoss::Reconnect, AfterLoss::Wait] {
+            let (listener, target) = bound().await;
+            let mut slot = LinkSlot::new(after_loss, 1).rotating_after(Duration::from_millis(20));
+            slot.retarget(target);
+            let (_up, _old) = tokio::join!(event(&mut slot), accept(&listener));
+            match after_loss {
+                AfterLoss::Reconnect => {
+                    let (next, _new) = tokio::join!(event(&mut slot), accept(&listener));
+                    assert!(matches!(next, LinkEvent::Replaced));
                 }
-                if ups > 0 {
-                    break;
-                }
+                AfterLoss::Wait => assert!(matches!(event(&mut slot).await, LinkEvent::Aging)),
             }
-        };
-        let ((), _new) = tokio::join!(watch, accept(&listener));
-        assert_eq!(ups, 1);
+        }
     }
 
     #[tokio::test]

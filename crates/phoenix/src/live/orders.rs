@@ -403,7 +403,9 @@ impl OrderChannel {
                 return;
             };
             match event {
-                LinkEvent::Up => self.log_on(),
+                LinkEvent::Up | LinkEvent::Replaced => self.log_on(),
+                // Only links that wait for targets ask for one; this one has its own.
+                LinkEvent::Aging => {}
                 LinkEvent::Down(why) => {
                     let Some(ws) = &mut self.ws else { return };
                     ws.is_ready = false;
@@ -424,13 +426,8 @@ impl OrderChannel {
     fn log_on(&mut self) {
         let validity = self.rest.auth().validity;
         let Some(ws) = &mut self.ws else { return };
-        // A replacement connection took over: answers of the old one will not come any more.
-        for purpose in std::mem::take(&mut ws.pending).into_values() {
-            self.answers.push_back(Answered {
-                purpose,
-                outcome: Outcome::Unknown,
-            });
-        }
+        // What a replaced connection still owes it delivers while it is drained; what it then has not
+        // answered is in doubt by the engine's own time-out.
         ws.is_ready = false;
         let id = ws.next_id;
         ws.next_id += 1;
