@@ -52,7 +52,7 @@ impl Desk {
             Owner::OtherInstance if is_end => {}
             Owner::OtherInstance => self.on_second_instance(shared, actions),
             Owner::Foreign if is_end => {}
-            Owner::Foreign => self.truth.on_foreign_order(),
+            Owner::Foreign => self.truth.on_foreign_order(now.mono),
         }
         self.quoting.demand();
     }

@@ -43,6 +43,8 @@ pub(super) struct Truth {
     is_check_due: bool,
     mismatch: Option<Mismatch>,
     foreign_orders: usize,
+    /// When the stream last told of a foreign order: a list asked for before may lack it.
+    foreign_at: Option<Mono>,
     last_fill_at: Option<Mono>,
     /// The lowest trade id that no page of trades has covered; what streams delivered beyond it may have gaps.
     trades_from: Option<i64>,
@@ -61,6 +63,7 @@ impl Truth {
             is_check_due: false,
             mismatch: None,
             foreign_orders: 0,
+            foreign_at: None,
             last_fill_at: None,
             trades_from: trade_id.map(|id| id.saturating_add(1)),
         }
@@ -76,8 +79,9 @@ impl Truth {
     }
 
     /// An order that is not ours appeared: until the next list says otherwise nothing is cancelled wholesale.
-    pub(super) fn on_foreign_order(&mut self) {
+    pub(super) fn on_foreign_order(&mut self, now: Mono) {
         self.foreign_orders = self.foreign_orders.max(1);
+        self.foreign_at = Some(now);
     }
 
     /// When open orders and position were last confirmed by REST; `None` while in doubt.
@@ -225,7 +229,9 @@ impl Desk {
                     });
                 }
             });
-        self.truth.foreign_orders = reconciled.foreign;
+        if reconciled.foreign > 0 || self.truth.foreign_at.is_none_or(|at| at < requested_at) {
+            self.truth.foreign_orders = reconciled.foreign;
+        }
         if reconciled.other_instance > 0 {
             self.on_second_instance(shared, actions);
         }
