@@ -78,7 +78,7 @@ impl Truth {
         self.foreign_orders > 0
     }
 
-    /// An order that is not ours appeared: until the next list says otherwise nothing is cancelled wholesale.
+    /// An order that is not ours, or another instance's, appeared: until the next list says otherwise nothing is cancelled wholesale.
     pub(super) fn on_foreign_order(&mut self, now: Mono) {
         self.foreign_orders = self.foreign_orders.max(1);
         self.foreign_at = Some(now);
@@ -219,9 +219,11 @@ impl Desk {
         actions: &mut Actions,
     ) {
         let symbol = self.symbol;
+        let mut is_full = false;
         let reconciled = self
             .tracker
             .on_open_orders(orders, requested_at, now.mono, |finding| {
+                is_full |= matches!(finding, Finding::Untracked(_));
                 if let Some(what) = notice_of(finding) {
                     actions.say(Notice {
                         symbol: Some(symbol),
@@ -229,17 +231,16 @@ impl Desk {
                     });
                 }
             });
-        if reconciled.foreign > 0 || self.truth.foreign_at.is_none_or(|at| at < requested_at) {
-            self.truth.foreign_orders = reconciled.foreign;
+        // Orders of another instance are not ours to cancel either.
+        let others = reconciled.foreign + reconciled.other_instance;
+        if others > 0 || self.truth.foreign_at.is_none_or(|at| at < requested_at) {
+            self.truth.foreign_orders = others;
         }
         if reconciled.other_instance > 0 {
             self.on_second_instance(shared, actions);
         }
-        if let Some(open) = reconciled.overflow(self.layers_counted()) {
-            self.say(
-                What::OrderOverflow(u32::try_from(open).unwrap_or(u32::MAX)),
-                actions,
-            );
+        // Too many that could be tracked are counted with every step; the list may be older than some ends.
+        if is_full {
             self.pull(now, shared, actions);
         }
         if !reconciled.is_clean() {

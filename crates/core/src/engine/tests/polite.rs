@@ -60,6 +60,7 @@ fn safety_cancels_go_out_as_soon_as_a_ban_ends() {
 #[test]
 fn routine_requests_wait_when_weight_is_short_and_cancels_do_not() {
     let mut world = World::quoting();
+    world.run(secs(1));
     world.step(&Event::Reply(Reply::Weight(1_900)));
     let since = world.now;
     world.run(secs(50));

@@ -787,8 +787,9 @@ impl World {
             }
             Action::CancelAll(symbol) => {
                 let orders = &self.venues[symbol].orders;
-                let foreign = orders.iter().filter(|o| o.report.owner == Owner::Foreign);
-                assert_eq!(foreign.count(), 0, "a foreign order is cancelled");
+                let others = orders.iter();
+                let others = others.filter(|o| !matches!(o.report.owner, Owner::Ours(_)));
+                assert_eq!(others.count(), 0, "an order of somebody else is cancelled");
             }
             _ => {}
         }
