@@ -2,8 +2,10 @@
 //! nothing of slots, budgets or connections.
 
 pub mod diff;
+mod exposure;
 pub mod reconcile;
 pub mod state;
+mod summary;
 
 use crate::digest::Digest;
 use crate::event::{LiteFill, OrderReport, OrderUpdate, Outcome, Reply, TradeReport};
@@ -14,8 +16,9 @@ use crate::units::{Lots, Mono, PerSide, Side, Span};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::hash::Hash;
-use core::ops::{AddAssign, SubAssign};
+pub use exposure::Exposure;
 use state::{End, Input, Order, OrderState};
+use summary::Summary;
 
 /// Most orders tracked at a time: two full ladders, the two orders the overflow limit allows beside them, and
 /// room for as many in doubt while their slots are quoted anew. At the bound nothing is placed or adopted
@@ -38,48 +41,6 @@ const TIMEOUT_MIN: Span = Span::from_millis(1);
 /// The tracker holds [`ORDERS_MAX`] orders: nothing may be placed; cancel everything and reconcile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
-
-/// What could still reach the position from one side's orders: open, in flight, being cancelled or amended (at the
-/// larger size) or in doubt, and fills reported whose trades have not been delivered. Never negative.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Exposure {
-    /// Of orders that can open a position.
-    pub plain: Lots,
-    /// Of reduce-only orders.
-    pub reduce_only: Lots,
-}
-
-impl Exposure {
-    /// Both together.
-    #[inline]
-    #[must_use]
-    pub const fn total(self) -> Lots {
-        self.plain.saturating_add(self.reduce_only)
-    }
-
-    fn of(order: &Order) -> Self {
-        let mut exposure = Self::default();
-        match order.execute.is_reduce_only() {
-            true => exposure.reduce_only = order.exposure(),
-            false => exposure.plain = order.exposure(),
-        }
-        exposure
-    }
-}
-
-impl AddAssign for Exposure {
-    fn add_assign(&mut self, other: Self) {
-        self.plain += other.plain;
-        self.reduce_only += other.reduce_only;
-    }
-}
-
-impl SubAssign for Exposure {
-    fn sub_assign(&mut self, other: Self) {
-        self.plain -= other.plain;
-        self.reduce_only -= other.reduce_only;
-    }
-}
 
 /// Gives out client order ids. One per engine, not per symbol: ids are unique in the account, and a desk that
 /// is rebuilt after a panic must not begin again.
@@ -147,6 +108,8 @@ pub struct OrderTracker {
     open: PerSide<Vec<Order>>,
     ended: VecDeque<Order>,
     exposure: PerSide<Exposure>,
+    /// Kept with every change of an open order.
+    summary: Summary,
     /// Exposure of forgotten tombstones, and when the last was forgotten.
     forgotten: PerSide<Exposure>,
     forgotten_at: Mono,
@@ -165,6 +128,7 @@ impl OrderTracker {
             },
             ended: VecDeque::with_capacity(TOMBSTONES_MAX),
             exposure: PerSide::default(),
+            summary: Summary::default(),
             forgotten: PerSide::default(),
             forgotten_at: Mono::ZERO,
         }
@@ -232,16 +196,10 @@ impl OrderTracker {
 
     /// Number of orders a side that are confirmed, can still fill and are not being cancelled: what two-sided
     /// quoting is judged by.
+    #[inline]
     #[must_use]
-    pub fn resting_count(&self, side: Side) -> usize {
-        let resting = |o: &&Order| match o.state() {
-            OrderState::Live | OrderState::Amending => o.remaining().is_positive(),
-            OrderState::Placing
-            | OrderState::Canceling
-            | OrderState::Unknown
-            | OrderState::Done => false,
-        };
-        self.side(side).iter().filter(resting).count()
+    pub const fn resting_count(&self, side: Side) -> usize {
+        *self.summary.resting.of(side)
     }
 
     /// Number of orders in doubt.
@@ -277,9 +235,10 @@ impl OrderTracker {
     }
 
     /// The earliest instant at which [`Self::poll_timeout`] has something to say.
+    #[inline]
     #[must_use]
-    pub fn next_timeout(&self) -> Option<Mono> {
-        self.iter().filter_map(Order::deadline).min()
+    pub const fn next_timeout(&self) -> Option<Mono> {
+        self.summary.due
     }
 
     /// When the oldest fill was reported whose trade has not been delivered, over open and ended orders: trades should be
@@ -323,6 +282,7 @@ impl OrderTracker {
                 order.on_cancel_sent(now, timeout);
             }
         }
+        self.recount();
         self.verify();
     }
 
@@ -363,6 +323,7 @@ impl OrderTracker {
             Outcome::Accepted(()) => {
                 self.iter_mut()
                     .for_each(|o| o.on_cancel_confirmed_for_all(now, CANCEL_ALL_GRACE));
+                self.recount();
                 return;
             }
             Outcome::Refused(refusal) => Outcome::Refused(*refusal),
@@ -373,6 +334,7 @@ impl OrderTracker {
                 order.apply(Input::Cancel(&each), now);
             }
         }
+        self.recount();
         self.verify();
     }
 
@@ -435,6 +397,7 @@ impl OrderTracker {
     /// Handles one order whose deadline has passed; call until `None`. A change with `query` set must be followed
     /// by `Action::QueryOrder`.
     pub fn poll_timeout(&mut self, now: Mono) -> Option<Change> {
+        self.summary.due.filter(|at| *at <= now)?;
         let due = |o: &&Order| o.deadline().is_some_and(|at| at <= now);
         let id = self.iter().find(due)?.id;
         let may_query = self.iter().filter(|o| o.is_querying()).count() < QUERIES_MAX;
@@ -480,6 +443,7 @@ impl OrderTracker {
         *exposure += Exposure::of(&order);
         *exposure -= Exposure::of(&before);
         self.store(spot, &before, order, now);
+        self.recount();
         self.verify();
         Some(Change {
             id,
@@ -550,6 +514,7 @@ impl OrderTracker {
         }
         debug_assert!(self.order(order.id).is_none(), "an id is sent once");
         *self.exposure.of_mut(order.side) += Exposure::of(&order);
+        self.summary.add(&order);
         self.place_sorted(order);
         self.verify();
         Ok(())
@@ -578,12 +543,18 @@ impl OrderTracker {
         }
     }
 
+    /// Looks at every open order anew, after one of them changed.
+    fn recount(&mut self) {
+        self.summary = Summary::of(self.iter());
+    }
+
     fn verify(&self) {
         debug_assert_eq!(
             self.exposure,
             self.exposure_recomputed(),
             "exposure drifted"
         );
+        debug_assert_eq!(self.summary, Summary::of(self.iter()), "summary drifted");
     }
 }
 

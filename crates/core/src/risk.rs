@@ -210,6 +210,31 @@ pub enum Breach {
     AmendBelowFilled(Lots, Lots),
 }
 
+impl Breach {
+    /// Whether it is a limit that exists to stop the position growing: such a one never blocks an exit.
+    #[must_use]
+    pub const fn limits_growth(&self) -> bool {
+        match self {
+            Self::FatFinger(..)
+            | Self::NetMax(..)
+            | Self::BatchWorstCase(..)
+            | Self::TotalNotional(..)
+            | Self::ReduceOnlyMode => true,
+            Self::Halted
+            | Self::Stale
+            | Self::PriceFilter(_)
+            | Self::SizeMin(..)
+            | Self::SizeMax(..)
+            | Self::NotionalMin(..)
+            | Self::PriceBand(_)
+            | Self::PercentPrice(_)
+            | Self::NothingToReduce
+            | Self::OrderCount(..)
+            | Self::AmendBelowFilled(..) => false,
+        }
+    }
+}
+
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -29,6 +29,8 @@ pub(crate) struct Change {
 /// The book of one symbol. Never crossed between two operations of its users.
 #[derive(Debug)]
 pub(crate) struct Book {
+    /// Size step: background quantities are split on it.
+    step: E8,
     bids: BTreeMap<E8, Level>,
     asks: BTreeMap<E8, Level>,
     log: ChangeLog,
@@ -82,8 +84,9 @@ impl ChangeLog {
 
 impl Book {
     /// An empty book.
-    pub(crate) fn new(jumps: Prng, first_update_id: u64) -> Book {
+    pub(crate) fn new(jumps: Prng, first_update_id: u64, step: E8) -> Book {
         Book {
+            step: step.max(1),
             bids: BTreeMap::new(),
             asks: BTreeMap::new(),
             log: ChangeLog {
@@ -259,9 +262,10 @@ impl Book {
         removal: Removal,
         prng: &mut Prng,
     ) -> E8 {
+        let step = self.step;
         self.change(now_us, side, price, |level| match removal {
             Removal::FromBack => level.remove_from_back(qty),
-            Removal::Proportional => level.remove_proportional(qty, prng),
+            Removal::Proportional => level.remove_proportional(qty, step, prng),
         })
     }
 

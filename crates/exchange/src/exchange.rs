@@ -483,7 +483,7 @@ fn build_market(
     assets: &[String],
     prng: &mut Prng,
 ) -> Market {
-    let mut book = Book::new(prng.fork(1), FIRST_UPDATE_ID);
+    let mut book = Book::new(prng.fork(1), FIRST_UPDATE_ID, config.spec.step);
     let asset = assets.iter().position(|asset| *asset == config.spec.quote);
     Market {
         id,

@@ -2,6 +2,7 @@
 
 pub mod check_config;
 pub mod demo;
+pub mod ending;
 pub mod exchange;
 pub mod exit;
 pub mod output;
@@ -23,6 +24,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
+    Run(run::RunArgs),
+    Exchange(exchange::ExchangeArgs),
     CheckConfig(check_config::Args),
 }
 
@@ -42,6 +46,9 @@ pub fn main() -> ExitCode {
         }
     };
     match cli.command {
+        Command::Demo(args) => demo::main(&args).into(),
+        Command::Run(args) => run::main(&args).into(),
+        Command::Exchange(args) => exchange::main(&args).into(),
         Command::CheckConfig(args) => check_config::main(&args).into(),
     }
 }

@@ -4,6 +4,7 @@ pub mod binance;
 pub mod capture;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod journal;
 pub mod live;
 pub mod lock;

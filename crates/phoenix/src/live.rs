@@ -11,5 +11,6 @@ pub mod notices;
 pub mod orders;
 pub mod rest;
 pub mod session;
+pub mod summary;
 pub mod usage;
 pub mod wire;

@@ -17,14 +17,16 @@ use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
 use auth::{KeyConfig, KeyRing};
+use clock::Clock;
 use hub::Doom;
-use shared::{Clock, Shared};
+use shared::Shared;
 use timing::Timing;
 use venue::Venue;
 
 pub mod address;
 pub mod auth;
 pub mod board;
+pub mod clock;
 pub mod control;
 pub mod faults;
 pub mod guard;

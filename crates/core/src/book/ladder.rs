@@ -68,7 +68,8 @@ impl Ladder {
             summary: 0,
             low: 0,
             best: NONE,
-            far: Vec::new(),
+            // The level that makes one too many is dropped after it was put in.
+            far: Vec::with_capacity(FAR_MAX + 1),
             forgotten: NONE,
         }
     }

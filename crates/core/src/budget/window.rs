@@ -11,6 +11,8 @@ pub struct Window<const N: usize> {
     /// Number of the newest bucket, counted from the clock's origin.
     newest: i64,
     buckets: [i64; N],
+    /// Sum of all buckets, so that the total does not add them up at every question.
+    sum: i128,
 }
 
 impl<const N: usize> Window<N> {
@@ -21,6 +23,7 @@ impl<const N: usize> Window<N> {
             width,
             newest: i64::MIN,
             buckets: [0; N],
+            sum: 0,
         }
     }
 
@@ -29,22 +32,42 @@ impl<const N: usize> Window<N> {
         let number = self.number(now);
         if number.saturating_sub(self.newest) >= Self::LEN {
             self.buckets = [0; N];
+            self.sum = 0;
         } else {
             for passed in self.newest + 1..=number {
-                *self.bucket_mut(passed) = 0;
+                let left = core::mem::take(self.bucket_mut(passed));
+                self.sum -= i128::from(left);
             }
         }
         self.newest = number;
         let bucket = self.bucket_mut(number);
-        *bucket = bucket.saturating_add(n);
+        let before = core::mem::replace(bucket, bucket.saturating_add(n));
+        let risen = i128::from(*bucket) - i128::from(before);
+        self.sum += risen;
     }
 
     /// The sum at `now`.
     #[must_use]
     pub fn total(&self, now: Mono) -> i64 {
-        let number = self.number(now);
-        self.live(number)
-            .fold(0, |sum, (_, n)| i64::saturating_add(sum, n))
+        let total = self.sum - self.left_at(self.number(now));
+        i64::try_from(total).unwrap_or(i64::MAX)
+    }
+
+    /// Sum of the buckets that no longer count when `number` is the current one.
+    fn left_at(&self, number: i64) -> i128 {
+        let passed = number.saturating_sub(self.newest);
+        if passed <= 0 || self.sum == 0 {
+            return 0;
+        }
+        if passed >= Self::LEN {
+            return self.sum;
+        }
+        // The oldest bucket lies behind the newest one in the ring.
+        let oldest = self.newest.saturating_add(1).rem_euclid(Self::LEN);
+        let (oldest, passed) = (oldest as usize, passed as usize);
+        let behind = self.buckets.iter().skip(oldest);
+        let ring = behind.chain(&self.buckets);
+        ring.take(passed).map(|n| i128::from(*n)).sum()
     }
 
     /// The first instant from `now` on at which the sum is below `limit` if nothing is added; `None` when

@@ -32,6 +32,8 @@ pub struct Record {
     pub full_quote_at: Option<Mono>,
     /// Time with confirmed orders on both sides since `ready_at`.
     pub two_sided: Span,
+    /// Orders that reduce the position and were refused by a limit on its growth: must stay zero (`exit_open`).
+    pub exits_refused: u64,
     last: Option<Mono>,
     was_two_sided: bool,
 }

@@ -53,6 +53,10 @@ pub struct SymbolView {
     pub position: Lots,
     /// `net_max`.
     pub net_max: Lots,
+    /// Configured layers per side.
+    pub layers: u16,
+    /// Configured cancels per minute.
+    pub cancels_per_min_limit: u32,
     /// Average entry price.
     pub entry: Option<Price8>,
     /// Realised profit before fees and funding.
@@ -141,6 +145,8 @@ impl SymbolView {
             mark: desk.mark.map(|m| m.mark),
             position: desk.position.size(),
             net_max: desk.params.risk.net_max,
+            layers: desk.params.quoting.layers,
+            cancels_per_min_limit: desk.params.orders.cancels_per_min_max,
             entry: desk.position.entry(&desk.instrument),
             realized: desk.position.realised(),
             unrealized: desk

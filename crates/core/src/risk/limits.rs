@@ -137,8 +137,13 @@ impl Bounds {
 /// `batch_worst_case × net_max`, rounded down.
 #[must_use]
 pub fn batch_bound(params: &RiskParams) -> Lots {
-    let share = i128::from(params.net_max.0) * i128::from(params.batch_worst_case.0);
-    Lots(i64::try_from(share / i128::from(E8)).unwrap_or(i64::MAX))
+    let (net_max, ratio) = (params.net_max.0, params.batch_worst_case.0);
+    // Asked for with every order: a division of 128 bits only where 64 do not hold the product.
+    Lots(match net_max.checked_mul(ratio) {
+        Some(share) => share / E8,
+        None => i64::try_from(i128::from(net_max) * i128::from(ratio) / i128::from(E8))
+            .unwrap_or(i64::MAX),
+    })
 }
 
 /// Outcome of the batch check on one side.

@@ -25,7 +25,7 @@ pub const SAMPLES_MAX: usize = 1_800;
 const DEVIATION_MAX: u64 = 1 << 51;
 
 /// Samples and their sums.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Volatility {
     samples: VecDeque<Sample>,
     /// First mid of the window's life; deviations from it are small where mids are not.
@@ -41,6 +41,18 @@ struct Sample {
     deviation: i64,
 }
 
+impl Default for Volatility {
+    fn default() -> Self {
+        Self {
+            samples: VecDeque::with_capacity(SAMPLES_MAX),
+            reference: Price8::ZERO,
+            sum: 0,
+            squares: 0,
+            sigma: None,
+        }
+    }
+}
+
 impl Volatility {
     /// Offers the current mid (> 0). It becomes a sample when [`SAMPLE_INTERVAL`] has passed since the last,
     /// so callers may offer as often as they like; a gap leaves fewer samples, never invented ones.
@@ -53,12 +65,8 @@ impl Volatility {
             return;
         }
         if self.samples.is_empty() || mid.0.abs_diff(self.reference.0) > DEVIATION_MAX {
-            *self = Self {
-                samples: core::mem::take(&mut self.samples),
-                reference: mid,
-                ..Self::default()
-            };
             self.samples.clear();
+            (self.reference, self.sum, self.squares, self.sigma) = (mid, 0, 0, None);
         }
         while self.samples.len() >= SAMPLES_MAX || self.oldest_is_out(now) {
             self.forget_oldest();

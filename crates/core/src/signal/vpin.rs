@@ -33,7 +33,7 @@ const AUTO_WARM_UP: Span = Span::from_secs(600);
 const AUTO_MEMORY: Span = Span::from_secs(3_600);
 
 /// The last [`BUCKETS_MAX`] full buckets and the one being filled.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Vpin {
     full: VecDeque<Bucket>,
     filling: Bucket,
@@ -65,6 +65,21 @@ impl Bucket {
         match side {
             Side::Buy => self.buys += size,
             Side::Sell => self.sells += size,
+        }
+    }
+}
+
+impl Default for Vpin {
+    fn default() -> Self {
+        Self {
+            // A bucket is put in before the oldest is forgotten.
+            full: VecDeque::with_capacity(BUCKETS_MAX + 1),
+            filling: Bucket::default(),
+            completed: 0,
+            imbalance: 0,
+            volume: 0,
+            last: None,
+            pace: Pace::default(),
         }
     }
 }

@@ -15,7 +15,7 @@
 //!    pile up at the touch; whatever rounding does, each layer is at least one tick beyond the previous.
 
 use crate::float::{count_floor, lots_floor, of_lots, of_price8, price8_ceil, price8_nearest};
-use crate::params::QuotingParams;
+use crate::params::{LAYERS_MAX, QuotingParams};
 use crate::slot::Slot;
 use crate::strategy::{Desired, Missing, Mode, StrategyView, position_ratio};
 use crate::units::{Lots, PerSide, Price8, Side, Ticks};
@@ -30,7 +30,7 @@ mod split;
 const DISTANCE_MAX: f64 = (1_u64 << 60) as f64;
 
 /// Distances of a ladder at one scale, kept until the parameters or the scale change.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Geometry {
     shape: Option<Shape>,
     first: Price8,
@@ -54,6 +54,16 @@ struct Shape {
 struct Rung {
     offset: Split,
     spacing: Ticks,
+}
+
+impl Default for Geometry {
+    fn default() -> Self {
+        Self {
+            shape: None,
+            first: Price8::ZERO,
+            rungs: Vec::with_capacity(usize::from(LAYERS_MAX)),
+        }
+    }
 }
 
 impl Geometry {

@@ -143,8 +143,9 @@ impl Level {
         removed
     }
 
-    /// Every chunk loses `qty · chunk / background`, rounded down; what rounding left is taken from chunks starting at a random one.
-    pub(crate) fn remove_proportional(&mut self, qty: E8, prng: &mut Prng) -> E8 {
+    /// Every chunk loses `qty · chunk / background`, rounded down to whole steps, so that no fill is ever off the size grid; what rounding
+    /// left is taken from chunks starting at a random one.
+    pub(crate) fn remove_proportional(&mut self, qty: E8, step: E8, prng: &mut Prng) -> E8 {
         let background = self.background();
         let wanted = qty.min(background).max(0);
         if self.clients.is_empty() || wanted == 0 {
@@ -152,7 +153,8 @@ impl Level {
         }
         let share = |chunk: E8| {
             let part = i128::from(wanted) * i128::from(chunk) / i128::from(background);
-            i64::try_from(part).expect("a share is not larger than its chunk")
+            let part = i64::try_from(part).expect("a share is not larger than its chunk");
+            part - part % step
         };
         let count = self.clients.len() + 1;
         let mut left = wanted;

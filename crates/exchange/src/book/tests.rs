@@ -4,7 +4,7 @@ use proptest::prelude::*;
 const ACCOUNT: AccountId = AccountId(0);
 
 fn book() -> Book {
-    Book::new(Prng::new(1), 100)
+    Book::new(Prng::new(1), 100, 1)
 }
 
 /// The queue of a price, spelled out: client orders as (id, qty), background as (0, qty).
@@ -73,6 +73,24 @@ fn proportional_removal_shortens_every_part() {
         queue(&mut book, Side::Buy, 100),
         [(0, 5), (1, 4), (0, 3), (2, 5), (0, 10)]
     );
+}
+
+#[test]
+fn proportional_removal_never_leaves_a_part_off_the_size_grid() {
+    for seed in 0..50 {
+        let mut book = Book::new(Prng::new(1), 100, 10);
+        book.add_background(0, Side::Buy, 100, 70);
+        book.add_client(0, Side::Buy, 100, ACCOUNT, 1, 50);
+        book.add_background(0, Side::Buy, 100, 110);
+        let mut prng = Prng::new(seed);
+        book.remove_background(0, Side::Buy, 100, 50, Removal::Proportional, &mut prng);
+        let parts = queue(&mut book, Side::Buy, 100);
+        assert_eq!(parts.iter().map(|(_, qty)| qty).sum::<E8>(), 180);
+        assert!(
+            parts.iter().all(|(_, qty)| qty % 10 == 0),
+            "seed {seed}: {parts:?}"
+        );
+    }
 }
 
 #[test]

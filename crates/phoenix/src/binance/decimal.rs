@@ -189,15 +189,31 @@ impl Grid {
         if units < 0 {
             out.push(b'-');
         }
-        let scaled = u128::from(units.unsigned_abs()) * u128::from(self.factor);
-        let power = u128::from(POW10.get(usize::from(self.decimals)).copied().unwrap_or(1));
+        let power = POW10.get(usize::from(self.decimals)).copied().unwrap_or(1);
+        let units = units.unsigned_abs();
         let mut buffer = itoa::Buffer::new();
-        out.extend_from_slice(buffer.format(scaled / power).as_bytes());
+        match units.checked_mul(self.factor) {
+            Some(scaled) => self.write_parts(buffer.format(scaled / power), scaled % power, out),
+            // Only beyond what `units` reads: 128 bits are several times slower.
+            None => {
+                let (scaled, power) = (
+                    u128::from(units) * u128::from(self.factor),
+                    u128::from(power),
+                );
+                let fraction = u64::try_from(scaled % power).unwrap_or(0);
+                self.write_parts(buffer.format(scaled / power), fraction, out);
+            }
+        }
+    }
+
+    fn write_parts(self, whole: &str, fraction: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(whole.as_bytes());
         if self.decimals > 0 {
             out.push(b'.');
-            let fraction = buffer.format(scaled % power).as_bytes();
+            let mut buffer = itoa::Buffer::new();
+            let fraction = buffer.format(fraction).as_bytes();
             let zeros = usize::from(self.decimals).saturating_sub(fraction.len());
-            out.extend(core::iter::repeat_n(b'0', zeros));
+            out.extend_from_slice(b"00000000".get(..zeros).unwrap_or_default());
             out.extend_from_slice(fraction);
         }
     }

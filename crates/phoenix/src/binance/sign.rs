@@ -14,8 +14,8 @@ use std::fmt;
 
 /// Longest RSA signature that is made: 8192-bit keys.
 const RSA_BYTES_MAX: usize = 1_024;
-/// Base64 of the longest signature.
-const TEXT_MAX: usize = RSA_BYTES_MAX.div_ceil(3) * 4;
+/// Text of the others: 64 bytes of Ed25519 in base64, or 32 bytes of HMAC in hex.
+const SHORT_MAX: usize = 88;
 
 /// A key that cannot be used. Says nothing of its content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -150,9 +150,11 @@ impl Signer {
                 let rng = rand::SystemRandom::new();
                 pair.sign(&signature::RSA_PKCS1_SHA256, &rng, payload, raw)
                     .map_err(|_| SignError)?;
-                base64_into(raw, &mut text)?;
+                let text = Text::Long(STANDARD.encode(raw).into_bytes());
+                return Ok(Signature { text });
             }
         }
+        let text = Text::Short(text);
         Ok(Signature { text })
     }
 }
@@ -160,7 +162,15 @@ impl Signer {
 /// A signature as text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Signature {
-    text: ArrayVec<u8, TEXT_MAX>,
+    text: Text,
+}
+
+/// Short ones stay where they are made; an RSA signature is long, and making it takes so much longer than
+/// acquiring its memory that only that one does.
+#[derive(Clone, PartialEq, Eq)]
+enum Text {
+    Short(ArrayVec<u8, SHORT_MAX>),
+    Long(Vec<u8>),
 }
 
 impl fmt::Debug for Signature {
@@ -173,12 +183,20 @@ impl Signature {
     /// As it stands in JSON: hex or base64.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.text
+        match &self.text {
+            Text::Short(text) => text,
+            Text::Long(text) => text,
+        }
     }
 
     /// Appends it as it stands in a URL, where the `+`, `/` and `=` of base64 must be encoded.
     pub fn append_for_url(&self, out: &mut Vec<u8>) {
-        for &byte in &self.text {
+        let text = self.as_bytes();
+        if !text.iter().any(|b| matches!(b, b'+' | b'/' | b'=')) {
+            out.extend_from_slice(text);
+            return;
+        }
+        for &byte in text {
             match byte {
                 b'+' => out.extend_from_slice(b"%2B"),
                 b'/' => out.extend_from_slice(b"%2F"),
@@ -197,8 +215,8 @@ const fn hex(nibble: u8) -> u8 {
     }
 }
 
-fn base64_into(raw: &[u8], text: &mut ArrayVec<u8, TEXT_MAX>) -> Result<(), SignError> {
-    let mut buffer = [0; TEXT_MAX];
+fn base64_into(raw: &[u8], text: &mut ArrayVec<u8, SHORT_MAX>) -> Result<(), SignError> {
+    let mut buffer = [0; SHORT_MAX];
     let len = STANDARD
         .encode_slice(raw, &mut buffer)
         .map_err(|_| SignError)?;

@@ -1,8 +1,14 @@
-//! Arguments of `phoenix demo`; does not run it.
+//! `phoenix demo`: arguments and the way it ends.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+
+use super::{Exit, ending};
+use crate::config::{LogFormat, LogLevel, LogRotation};
+use crate::demo;
+use crate::live::usage::{self, EXCHANGE_THREAD};
+use crate::logging::{self, LogOptions};
 
 /// Make a market on the embedded exchange, with nothing to set up.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -13,16 +19,61 @@ pub struct DemoArgs {
     /// Print one JSON object on standard output at the end, and nothing else there.
     #[arg(long)]
     pub json: bool,
-    /// Seed of the synthetic market; the same seed gives the same market. Without it a fresh one is printed.
+    /// Seed of the synthetic market; the same seed gives the same market.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Symbols to trade.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = super::exchange::symbol, default_value = "ETHUSDC")]
     pub symbols: Vec<String>,
+    /// Kind of synthetic market: normal (as measured), lively (fills both sides each minute), calm, trending, jumpy, gapped, illiquid.
+    #[arg(
+        long,
+        value_name = "KIND",
+        default_value = "lively",
+        conflicts_with = "replay"
+    )]
+    pub market: String,
     /// Recorded market data to play in place of the synthetic market.
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "seed")]
     pub replay: Vec<PathBuf>,
     /// Speed of the replay; 2 is twice as fast.
     #[arg(long, value_name = "X", requires = "replay", value_parser = super::exchange::positive, default_value = "1")]
     pub speed: f64,
+}
+
+/// Runs the demo; what it leaves on disk goes with it.
+pub fn main(args: &DemoArgs) -> Exit {
+    let state_dir = std::env::temp_dir().join(format!("phoenix-demo-{}", std::process::id()));
+    let exit = match run(args, &state_dir) {
+        Ok(exit) => exit,
+        Err(error) => {
+            eprintln!("phoenix demo: {error:#}");
+            Exit::Failure
+        }
+    };
+    if let Err(error) = std::fs::remove_dir_all(&state_dir)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        eprintln!(
+            "phoenix demo: {} could not be removed: {error}",
+            state_dir.display()
+        );
+    }
+    exit
+}
+
+fn run(args: &DemoArgs, state_dir: &Path) -> anyhow::Result<Exit> {
+    let _logging = logging::init(&LogOptions {
+        level: LogLevel::Info,
+        format: LogFormat::Human,
+        file: None,
+        rotation: LogRotation::Never,
+        files_max: 1,
+    })?;
+    let (finished, stage) = demo::run(args, state_dir)?;
+    let usage = usage::measure(EXCHANGE_THREAD);
+    let durable = ending::is_durable(&finished, &state_dir.join("journal.db"));
+    let exit = ending::tell(&finished, usage, durable, args.json);
+    stage.server.shutdown();
+    Ok(exit)
 }

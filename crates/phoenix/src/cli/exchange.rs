@@ -1,9 +1,15 @@
-//! Arguments of `phoenix exchange`, and the small parsers that several commands share; does not run it.
+//! `phoenix exchange`: arguments, and what they make of the embedded exchange; and the small parsers that several commands share.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anyhow::{Context as _, Result};
 use clap::Args;
+use phoenix_exchange::flow::{FlowParams, Regime};
+use phoenix_exchange::replay::AtEnd;
+
+use crate::serve::auth::KeyConfig;
+use crate::serve::launch::{LOOPED, Launch, main_exchange};
 
 /// Run the embedded exchange on its own, for any Binance client to be pointed at.
 ///
@@ -20,15 +26,10 @@ pub struct ExchangeArgs {
     #[arg(long, value_name = "K")]
     pub key: Option<String>,
     /// Its HMAC secret.
-    #[arg(long, value_name = "S", requires = "key", conflicts_with_all = ["ed25519", "rsa"])]
+    #[arg(long, value_name = "S", requires = "key")]
     pub secret: Option<String>,
     /// Its Ed25519 public key (PEM).
-    #[arg(
-        long,
-        value_name = "PUBLIC.pem",
-        requires = "key",
-        conflicts_with = "rsa"
-    )]
+    #[arg(long, value_name = "PUBLIC.pem", requires = "key")]
     pub ed25519: Option<PathBuf>,
     /// Its RSA public key (PEM).
     #[arg(long, value_name = "PUBLIC.pem", requires = "key")]
@@ -36,9 +37,17 @@ pub struct ExchangeArgs {
     /// Another account with an HMAC key; repeatable.
     #[arg(long = "account", value_name = "KEY:SECRET", value_parser = account)]
     pub accounts: Vec<Account>,
-    /// Seed of the synthetic market; without it a fresh one is printed.
+    /// Seed of the synthetic market.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Kind of synthetic market: normal (as measured), lively, calm, trending, jumpy, gapped, illiquid, or none.
+    #[arg(
+        long,
+        value_name = "KIND",
+        default_value = "normal",
+        conflicts_with = "replay"
+    )]
+    pub market: String,
     /// Recorded market data to play in place of the synthetic market.
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "seed")]
     pub replay: Vec<PathBuf>,
@@ -48,6 +57,71 @@ pub struct ExchangeArgs {
     /// Begin the replay again when it ends.
     #[arg(long = "loop", requires = "replay")]
     pub repeat: bool,
+}
+
+/// Key and secret of the account when none are given: play money, on loopback.
+const DEFAULT_KEY: &str = "local-key";
+const DEFAULT_SECRET: &str = "local-secret";
+
+/// Serves the exchange until it is interrupted.
+pub fn main(args: &ExchangeArgs) -> super::Exit {
+    let launch = match launch_of(args) {
+        Ok(launch) => launch,
+        Err(error) => {
+            eprintln!("phoenix exchange: {error:#}");
+            return super::Exit::Config;
+        }
+    };
+    match main_exchange(&launch) {
+        Ok(()) => super::Exit::Designed,
+        Err(error) => {
+            eprintln!("phoenix exchange: {error:#}");
+            super::Exit::Failure
+        }
+    }
+}
+
+fn launch_of(args: &ExchangeArgs) -> Result<Launch> {
+    let pem = |path: &Option<PathBuf>| {
+        let read = |path: &PathBuf| {
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        path.as_ref().map(read).transpose()
+    };
+    let has_public_key = args.ed25519.is_some() || args.rsa.is_some();
+    let secret = match (&args.secret, has_public_key) {
+        (Some(secret), _) => Some(secret.clone()),
+        (None, true) => None,
+        (None, false) => Some(DEFAULT_SECRET.to_owned()),
+    };
+    let mut keys = vec![KeyConfig {
+        api_key: args.key.clone().unwrap_or_else(|| DEFAULT_KEY.to_owned()),
+        secret,
+        ed25519_pem: pem(&args.ed25519)?,
+        rsa_pem: pem(&args.rsa)?,
+    }];
+    keys.extend(args.accounts.iter().map(|account| KeyConfig {
+        api_key: account.key.clone(),
+        secret: Some(account.secret.clone()),
+        ..KeyConfig::default()
+    }));
+    let market = match args.market.as_str() {
+        "none" => None,
+        name => Some(FlowParams::new(
+            Regime::from_name(name).with_context(|| format!("--market {name}: no such market"))?,
+        )),
+    };
+    Ok(Launch {
+        listen: args.listen,
+        symbols: args.symbols.clone(),
+        keys,
+        seed: args.seed.unwrap_or(1),
+        market,
+        replays: args.replay.clone(),
+        speed: args.speed,
+        at_end: if args.repeat { LOOPED } else { AtEnd::Stop },
+        ..Launch::default()
+    })
 }
 
 /// An account of the embedded exchange.

@@ -1,10 +1,22 @@
-//! Arguments of `phoenix run` and what they make of the configured venue; does not run it.
+//! `phoenix run`: arguments, what they make of the configured venue, and the way it ends.
 
 use std::path::PathBuf;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 
-use crate::config::{GlobalConfig, Venue};
+use super::{Exit, ending};
+use crate::binance::routes;
+use crate::binance::sign::Signer;
+use crate::config::{Config, GlobalConfig, Venue};
+use crate::demo::{self, Stage};
+use crate::live::session::{self, Setup};
+use crate::live::usage::{self, EXCHANGE_THREAD};
+use crate::logging::{self, LogOptions};
+use crate::secrets;
+use crate::serve::launch::Launch;
 
 /// Make a market on a venue.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -30,6 +42,9 @@ pub struct RunArgs {
     /// Decide and log, but send nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Clear a halt that an earlier session left standing, and quote.
+    #[arg(long)]
+    pub clear_halt: bool,
     /// Print one JSON object on standard output at the end, and nothing else there.
     #[arg(long)]
     pub json: bool,
@@ -105,6 +120,140 @@ impl RunArgs {
             ws_api_url: of_file(&global.ws_api_url),
         })
     }
+}
+
+/// Makes a market until stopped.
+pub fn main(args: &RunArgs) -> Exit {
+    let loaded = match Config::load(&args.config) {
+        Ok(loaded) => loaded,
+        Err(rejected) => {
+            rejected
+                .warnings
+                .iter()
+                .for_each(|issue| eprintln!("warning: {issue}"));
+            rejected
+                .errors
+                .iter()
+                .for_each(|issue| eprintln!("error: {issue}"));
+            return Exit::Config;
+        }
+    };
+    loaded
+        .warnings
+        .iter()
+        .for_each(|issue| eprintln!("warning: {issue}"));
+    let target = match args.target(&loaded.config.global) {
+        Ok(target) => target,
+        Err(why) => {
+            eprintln!("phoenix run: {why}");
+            return Exit::Config;
+        }
+    };
+    let _logging = match logging::init(&LogOptions::of(&loaded.config.global)) {
+        Ok(logging) => logging,
+        Err(error) => {
+            eprintln!("phoenix run: {error}");
+            return Exit::Config;
+        }
+    };
+    if let Err(error) = secrets::forbid_core_dumps() {
+        eprintln!("phoenix run: core dumps cannot be forbidden: {error}");
+    }
+    run(args, loaded.config, &target)
+}
+
+/// The venue with its addresses, and the key that trades there.
+struct Access {
+    venue: routes::Venue,
+    signer: Arc<Signer>,
+    fingerprint: String,
+    /// The embedded exchange, when this process is it.
+    stage: Option<Stage>,
+}
+
+fn run(args: &RunArgs, config: Config, target: &Target) -> Exit {
+    let access = match access(&config, target) {
+        Ok(access) => access,
+        Err((exit, why)) => {
+            eprintln!("phoenix run: {why}");
+            return exit;
+        }
+    };
+    if target.venue == Venue::Live && !args.dry_run {
+        eprintln!(
+            "*** LIVE: real orders with real money on {} ***",
+            access.venue.rest()
+        );
+    }
+    let journal = config.global.state_dir.join("journal.db");
+    let outcome = session::run(Setup {
+        config,
+        config_path: Some(args.config.clone()),
+        venue: access.venue,
+        venue_name: target.venue.word().to_owned(),
+        signer: access.signer,
+        fingerprint: access.fingerprint,
+        dry_run: args.dry_run,
+        clear_halt: args.clear_halt,
+        seconds: args.seconds.map(Duration::from_secs_f64),
+    });
+    let exit = match outcome {
+        Ok(finished) => {
+            let usage = usage::measure(EXCHANGE_THREAD);
+            let durable = ending::is_durable(&finished, &journal);
+            ending::tell(&finished, usage, durable, args.json)
+        }
+        Err(error) => ending::tell_start_error("run", &error),
+    };
+    if let Some(stage) = access.stage {
+        stage.server.shutdown();
+    }
+    exit
+}
+
+fn access(config: &Config, target: &Target) -> Result<Access, (Exit, String)> {
+    let bad = |error: &dyn std::fmt::Display| (Exit::Config, error.to_string());
+    if target.venue == Venue::Local && target.rest_url.is_none() {
+        let symbols = config.symbols.iter().map(|s| s.symbol.clone()).collect();
+        let launch = Launch {
+            symbols,
+            ..Launch::default()
+        };
+        let stage = demo::stage(launch).map_err(|error| (Exit::Venue, format!("{error:#}")))?;
+        eprintln!("embedded exchange on {}", stage.server.rest_url());
+        return Ok(Access {
+            venue: stage.venue.clone(),
+            signer: Arc::clone(&stage.signer),
+            fingerprint: "local".to_owned(),
+            stage: Some(stage),
+        });
+    }
+    let credentials = secrets::load(&config.global).map_err(|error| bad(&error))?;
+    let fingerprint = credentials.fingerprint();
+    let signer = Signer::new(credentials).map_err(|error| bad(&error))?;
+    let venue = match (&target.rest_url, &target.ws_url, target.venue) {
+        (Some(rest), Some(ws), _) => {
+            routes::Venue::custom(rest, ws).map_err(|error| bad(&error))?
+        }
+        (_, _, Venue::Live) => routes::Venue::mainnet(),
+        (_, _, Venue::Testnet) => routes::Venue::testnet(),
+        (_, _, Venue::Local) => {
+            return Err((
+                Exit::Config,
+                "the venue local needs both rest_url and ws_url, or neither".to_owned(),
+            ));
+        }
+    };
+    let venue = match &target.ws_api_url {
+        Some(url) => venue.with_ws_api(url).map_err(|error| bad(&error))?,
+        None => venue,
+    };
+    Ok(Access {
+        venue,
+        signer: Arc::new(signer),
+        fingerprint,
+        stage: None,
+    })
 }
 
 #[cfg(test)]

@@ -1,27 +1,24 @@
 //! Owns the cold side: REST that is not order entry, journal, log, configuration file, signals. It may be
 //! slow; the hot thread never waits for it.
 
+mod ask;
+
+pub use ask::{Desk, account_now, cancel_all, open_orders};
+
 use super::books::Books;
 use super::notices::words;
-use super::rest::Rest;
-use super::wire::{OwnedAccount, OwnedConfig, OwnedReply, OwnedSnapshot, ToCold, ToHot};
-use crate::binance::contracts::{Contract, Contracts};
-use crate::binance::decode::AccountScope;
-use crate::binance::decode::market::Levels;
-use crate::binance::decode::rest::{self as body, BodyError, account, reference, trading};
-use crate::binance::encode::rest::Endpoint;
-use crate::journal::record::{Notice as NoticeRecord, Record};
+use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
+use crate::journal::record::{Halt, Notice as NoticeRecord, Record};
 use crate::journal::writer::{Backlog, Recorder};
 use phoenix_core::action::Action;
 use phoenix_core::engine::view::View;
-use phoenix_core::event::{Operator, Outcome, Refusal};
+use phoenix_core::event::Operator;
 use phoenix_core::instrument::SymbolId;
-use phoenix_core::notice::{Notice, Severity};
+use phoenix_core::notice::{HaltReason, Notice, Severity, What};
 use phoenix_core::order::Owner;
-use phoenix_core::units::{Mono, Now, Span, Wall};
-use std::collections::VecDeque;
+use phoenix_core::units::{Mono, Now};
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -32,17 +29,6 @@ const TICK: Duration = Duration::from_millis(250);
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// A graceful end that takes longer than this is abandoned; what is open is then cancelled from outside.
 pub const STOP_LIMIT: Duration = Duration::from_secs(10);
-
-/// What REST requests need to know; shared by the tasks that carry them out.
-#[derive(Debug, Clone)]
-pub struct Desk {
-    /// REST access on the cold runtime.
-    pub rest: Rest,
-    /// Contract data.
-    pub contracts: Arc<Contracts>,
-    /// Client ids and margin asset.
-    pub account: AccountScope,
-}
 
 /// How the run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,10 +71,15 @@ pub struct Cold {
     stopping_since: Option<Instant>,
     sampled_at: Instant,
     positions: Vec<(SymbolId, i64)>,
+    announced: BTreeSet<SymbolId>,
     /// The latest snapshot of the engine.
     pub view: View,
     /// Notices of level 1 and above, newest last, bounded.
     pub alerts: VecDeque<String>,
+    /// Codes of all notices that were said.
+    pub codes: BTreeSet<&'static str>,
+    /// When the graceful end began, on the engine's clock.
+    pub stop_began_ns: Option<i64>,
 }
 
 /// Alerts kept for the summary; older ones are in the journal.
@@ -140,8 +131,11 @@ impl Cold {
             stopping_since: None,
             sampled_at: now,
             positions: Vec::new(),
+            announced: BTreeSet::new(),
             view: View::default(),
             alerts: VecDeque::new(),
+            codes: BTreeSet::new(),
+            stop_began_ns: None,
         }
     }
 
@@ -198,6 +192,7 @@ impl Cold {
         if self.stopping_since.is_none() {
             tracing::info!("stopping: cancelling everything");
             self.stopping_since = Some(Instant::now());
+            self.stop_began_ns = Some(self.desk.rest.clock().mono().raw());
             self.tell_hot(super::hot::STOP).await;
         }
     }
@@ -277,6 +272,7 @@ impl Cold {
         let symbol = instrument.map(|i| i.name.clone());
         let words = words(notice, instrument);
         let name = symbol.as_deref().unwrap_or("-");
+        self.codes.insert(words.code);
         match words.severity {
             Severity::Info => tracing::info!(symbol = name, code = words.code, "{}", words.text),
             Severity::Warning => tracing::warn!(symbol = name, code = words.code, "{}", words.text),
@@ -290,6 +286,7 @@ impl Cold {
             }
             self.alerts.push_back(format!("{name}: {}", words.text));
         }
+        self.record_halt(notice, symbol.as_deref(), now);
         self.record(Record::Notice(NoticeRecord {
             at_ms: now.wall.as_millis(),
             level: words.severity as u8,
@@ -300,6 +297,7 @@ impl Cold {
     }
 
     fn on_view(&mut self, view: View) {
+        self.announce_ready(&view);
         for symbol in &view.symbols {
             let size = symbol.position.raw();
             let known = self
@@ -322,6 +320,44 @@ impl Cold {
             }
         }
         self.view = view;
+    }
+
+    /// A halt that needs a person stands through restarts until it is cleared.
+    fn record_halt(&mut self, notice: &Notice, symbol: Option<&str>, now: Now) {
+        let (scope, at_ms) = (symbol.unwrap_or("*").to_owned(), now.wall.as_millis());
+        match notice.what {
+            What::Halted(HaltReason::Stopping | HaltReason::Paused, _)
+            | What::Halted(_, Some(_)) => {}
+            What::Halted(reason, None) => self.record(Record::Halt(Halt {
+                scope,
+                reason: format!("{reason:?}"),
+                since_ms: at_ms,
+                until_ms: None,
+            })),
+            What::Resumed => self.record(Record::HaltCleared {
+                scope,
+                at_ms,
+                by: "resume".to_owned(),
+            }),
+            _ => {}
+        }
+    }
+
+    /// Says once per symbol with which books quoting begins: they agree with the exchange by then.
+    fn announce_ready(&mut self, view: &View) {
+        for symbol in view.symbols.iter().filter(|s| s.record.ready_at.is_some()) {
+            if !self.announced.insert(symbol.symbol) {
+                continue;
+            }
+            if let Some(instrument) = self.books.instrument(symbol.symbol) {
+                tracing::info!(
+                    symbol = %instrument.name,
+                    position = super::notices::base(instrument, symbol.position),
+                    realized = super::books::number(symbol.realized.raw()),
+                    "orders, position and trades agree with the exchange: quoting begins"
+                );
+            }
+        }
     }
 
     fn record(&mut self, record: Record) {
@@ -367,7 +403,7 @@ impl Cold {
             self.recorder.clone(),
         );
         tokio::spawn(async move {
-            let Some(reply) = carry_out(&desk, action, requested_at).await else {
+            let Some(reply) = ask::carry_out(&desk, action, requested_at).await else {
                 return;
             };
             if let (OwnedReply::Trades(symbol, _, Ok(trades)), Some(recorder)) = (&reply, &recorder)
@@ -400,184 +436,4 @@ fn record_trades(
             return;
         }
     }
-}
-
-/// Carries out one request of the engine.
-async fn carry_out(desk: &Desk, action: Action, at: Mono) -> Option<OwnedReply> {
-    let contract_of = |symbol: SymbolId| desk.contracts.by_id(symbol);
-    Some(match action {
-        Action::CancelAll(symbol) => {
-            let contract = contract_of(symbol)?;
-            let read = desk
-                .rest
-                .ask(
-                    |e, a, out| e.about(Endpoint::CancelAll, contract, a, out),
-                    body::done,
-                )
-                .await;
-            OwnedReply::CancelAll(symbol, read.outcome)
-        }
-        Action::QueryOrder(symbol, id) => {
-            let contract = contract_of(symbol)?;
-            let read = desk
-                .rest
-                .ask(
-                    |e, a, out| e.query(contract, &desk.account.ids, id, a, out),
-                    |b| trading::order(&desk.contracts, &desk.account, b),
-                )
-                .await;
-            OwnedReply::Query(symbol, id, read.outcome)
-        }
-        Action::FetchOpenOrders(symbol) => {
-            OwnedReply::OpenOrders(symbol, at, open_orders(desk, contract_of(symbol)?).await)
-        }
-        Action::FetchAccount => OwnedReply::Account(at, account_now(desk).await),
-        Action::FetchTrades(symbol, from) => {
-            OwnedReply::Trades(symbol, at, trades(desk, contract_of(symbol)?, from).await)
-        }
-        Action::FetchSnapshot(symbol) => {
-            OwnedReply::Snapshot(symbol, snapshot(desk, contract_of(symbol)?).await)
-        }
-        Action::Probe(symbol) => {
-            let contract = contract_of(symbol)?;
-            let read = desk
-                .rest
-                .ask(
-                    |e, a, out| e.about(Endpoint::BookTicker, contract, a, out),
-                    |b| reference::book_ticker(contract, b),
-                )
-                .await;
-            OwnedReply::Probe(symbol, at, read.outcome)
-        }
-        Action::ArmDeadMan(symbol, span) => OwnedReply::DeadMan(
-            symbol,
-            at,
-            countdown(desk, contract_of(symbol)?, span).await,
-        ),
-        Action::Place(_)
-        | Action::Amend(_)
-        | Action::Cancel(..)
-        | Action::RenewListenKey
-        | Action::Reconnect(_)
-        | Action::Say(_)
-        | Action::Stopped => return None,
-    })
-}
-
-fn result_of<T>(outcome: Outcome<T>) -> Result<T, Option<Refusal>> {
-    match outcome {
-        Outcome::Accepted(value) => Ok(value),
-        Outcome::Refused(refusal) => Err(Some(refusal)),
-        Outcome::Unknown => Err(None),
-    }
-}
-
-/// Every open order of the account on a symbol.
-pub async fn open_orders(
-    desk: &Desk,
-    contract: &Contract,
-) -> Result<Vec<phoenix_core::event::OrderReport>, Option<Refusal>> {
-    let read = desk
-        .rest
-        .ask(
-            |e, a, out| e.about(Endpoint::OpenOrders, contract, a, out),
-            |b| {
-                let mut list = Vec::new();
-                trading::open_orders(&desk.contracts, &desk.account, b, &mut list).map(|()| list)
-            },
-        )
-        .await;
-    result_of(read.outcome)
-}
-
-async fn trades(
-    desk: &Desk,
-    contract: &Contract,
-    from: i64,
-) -> Result<Vec<phoenix_core::event::TradeReport>, Option<Refusal>> {
-    let read = desk
-        .rest
-        .ask(
-            |e, a, out| e.user_trades(contract, from, a, out),
-            |b| {
-                let mut list = Vec::new();
-                trading::trades(contract, &desk.account, b, &mut list).map(|()| list)
-            },
-        )
-        .await;
-    result_of(read.outcome)
-}
-
-async fn snapshot(desk: &Desk, contract: &Contract) -> Result<OwnedSnapshot, Refusal> {
-    let owned = |b: &[u8]| -> Result<OwnedSnapshot, BodyError> {
-        let mut levels = Levels::default();
-        let seen = reference::snapshot(contract, b, &mut levels)?;
-        Ok(OwnedSnapshot {
-            last_id: seen.last_id,
-            transact_time: seen.transact_time,
-            bids: seen.bids.to_vec(),
-            asks: seen.asks.to_vec(),
-        })
-    };
-    let read = desk
-        .rest
-        .ask(
-            |e, a, out| e.about(Endpoint::Depth, contract, a, out),
-            owned,
-        )
-        .await;
-    result_of(read.outcome).map_err(|refusal| {
-        refusal.unwrap_or(super::rest::refusal(phoenix_core::event::Why::Transient))
-    })
-}
-
-/// Balance, then positions. The positions contain every fill up to the instant before they were asked for.
-pub async fn account_now(desk: &Desk) -> Result<OwnedAccount, Option<Refusal>> {
-    let read = desk
-        .rest
-        .ask(
-            |e, a, out| e.plain(Endpoint::Balance, a, out),
-            |b| account::balance(&desk.account, b),
-        )
-        .await;
-    let balance = result_of(read.outcome)?;
-    let time: Wall = desk.rest.clock().wall();
-    let read = desk
-        .rest
-        .ask(
-            |e, a, out| e.plain(Endpoint::PositionRisk, a, out),
-            |b| {
-                let mut list = Vec::new();
-                account::positions(&desk.contracts, b, &mut list).map(|()| list)
-            },
-        )
-        .await;
-    let positions = result_of(read.outcome)?;
-    Ok(OwnedAccount {
-        balance: Some(balance),
-        positions,
-        time,
-    })
-}
-
-async fn countdown(desk: &Desk, contract: &Contract, span: Span) -> Outcome<Span> {
-    let read = desk
-        .rest
-        .ask(
-            |e, a, out| e.countdown(contract, span, a, out),
-            |b| trading::countdown(contract, b),
-        )
-        .await;
-    read.outcome
-}
-
-/// Cancels every order of the account on a symbol, from outside the engine.
-pub async fn cancel_all(desk: &Desk, contract: &Contract) -> Outcome<()> {
-    desk.rest
-        .ask(
-            |e, a, out| e.about(Endpoint::CancelAll, contract, a, out),
-            body::done,
-        )
-        .await
-        .outcome
 }

@@ -19,25 +19,22 @@ const SPACING: Duration = Duration::from_secs(1);
 /// Serves listen keys until the engine's thread is gone. A message on `wanted` asks for a fresh connection.
 pub async fn keep(rest: Rest, mut wanted: mpsc::Receiver<()>, to_hot: mpsc::Sender<ToHot>) {
     let mut backoff = Backoff::new(0x006b_6579);
-    while wanted.recv().await.is_some() {
-        loop {
-            while wanted.try_recv().is_ok() {}
-            match start(&rest).await {
-                Some(key) => {
-                    backoff.reset();
-                    if to_hot.send(ToHot::ListenKey(key)).await.is_err() {
-                        return;
-                    }
-                }
-                None => {
-                    tokio::time::sleep(backoff.next_delay()).await;
-                    continue;
-                }
-            }
-            tokio::time::sleep(SPACING).await;
-            if !renew_until_needed(&rest, &mut wanted).await {
-                return;
-            }
+    if wanted.recv().await.is_none() {
+        return;
+    }
+    loop {
+        while wanted.try_recv().is_ok() {}
+        let Some(key) = start(&rest).await else {
+            tokio::time::sleep(backoff.next_delay()).await;
+            continue;
+        };
+        backoff.reset();
+        if to_hot.send(ToHot::ListenKey(key)).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(SPACING).await;
+        if !renew_until_needed(&rest, &mut wanted).await {
+            return;
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::net::http::{Answer, RequestError};
 use phoenix_core::event::{Event, OrderReport, Outcome, Reply, Why};
 use phoenix_core::instrument::SymbolId;
 use phoenix_core::order::{Amendment, NewOrder, OrderId};
+use phoenix_core::units::Span;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
@@ -456,7 +457,7 @@ impl OrderChannel {
         };
         let Some(ws) = &mut self.ws else { return };
         ws.link.on_data();
-        self.events.push_back(OrderEvent::Used(answer.used.clone()));
+        self.events.push_back(OrderEvent::Used(answer.used));
         if answer.id.is_some() && answer.id == ws.logon {
             ws.logon = None;
             match answer.body {
@@ -464,14 +465,14 @@ impl OrderChannel {
                     ws.is_ready = true;
                     self.events.push_back(OrderEvent::Up);
                 }
-                ws_api::Body::Error { code, msg } => {
+                ws_api::Body::Error { code, msg, .. } => {
                     self.on_ws_lost(&format!("log-on refused: {code} {msg}"))
                 }
             }
             return;
         }
         let Some(purpose) = answer.id.and_then(|id| ws.pending.remove(&id)) else {
-            if let ws_api::Body::Error { code, msg } = answer.body {
+            if let ws_api::Body::Error { code, msg, .. } = answer.body {
                 self.on_ws_lost(&format!("the order channel says {code} {msg}"));
             }
             return;
@@ -491,8 +492,15 @@ impl OrderChannel {
                     }
                 }
             }
-            ws_api::Body::Error { code, msg } => outcome(
-                context,
+            ws_api::Body::Error {
+                code,
+                msg,
+                retry_at,
+            } => outcome(
+                Context {
+                    retry_after: retry_at.map(|at| Span((at.raw() - context.now.raw()).max(0))),
+                    ..context
+                },
                 ErrorText {
                     status: answer.status,
                     code,

@@ -17,7 +17,7 @@ use phoenix_core::units::Span;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// `recvWindow` of every signed request: an order that arrives later is refused instead of placed stale.
+/// Default `recvWindow` of signed requests: an order that arrives later is refused instead of placed stale.
 pub const RECV_WINDOW: Span = Span::from_millis(5_000);
 
 /// REST access for one thread; cheap to clone.
@@ -28,6 +28,7 @@ pub struct Rest {
     key: Option<HeaderValue>,
     clock: Clock,
     limit: Duration,
+    window: Span,
 }
 
 /// An answer, read.
@@ -61,7 +62,15 @@ impl Rest {
             key,
             clock,
             limit,
+            window: RECV_WINDOW,
         })
+    }
+
+    /// The same with another `recvWindow` (protocol §5.3: at most 60 s).
+    #[must_use]
+    pub const fn with_window(mut self, window: Span) -> Self {
+        self.window = window;
+        self
     }
 
     /// The clock that stamps requests.
@@ -83,7 +92,7 @@ impl Rest {
             signer: &self.signer,
             validity: Validity {
                 timestamp: self.clock.wall(),
-                window: RECV_WINDOW,
+                window: self.window,
             },
         }
     }

@@ -14,19 +14,21 @@ use super::rest::Rest;
 use super::wire::{TO_COLD_MAX, TO_HOT_MAX};
 use super::{clock_sync, listen_key};
 use crate::binance::routes::Venue;
-use crate::binance::sign::{KeyKind, Signer};
+use crate::binance::sign::Signer;
 use crate::config::{Config, Issue};
 use crate::journal::JournalError;
 use crate::journal::record::Record;
 use crate::journal::writer::Writer;
 use crate::lock::{InstanceLock, LockError};
 use crate::net::{Endpoint, NetError};
+use crate::secrets::KeyKind;
 use boot::Booted;
 use phoenix_core::engine::Engine;
 use phoenix_core::engine::view::View;
 use phoenix_core::event::Outcome;
 use phoenix_core::order::Owner;
-use phoenix_core::units::Quote;
+use phoenix_core::units::{Quote, Span};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,6 +51,8 @@ pub struct Setup {
     pub fingerprint: String,
     /// Decide and log, send nothing.
     pub dry_run: bool,
+    /// Clear halts that earlier sessions left standing.
+    pub clear_halt: bool,
     /// Length of the run, if bounded.
     pub seconds: Option<Duration>,
 }
@@ -102,6 +106,10 @@ pub struct Finished {
     pub lasted: Duration,
     /// When the engine was started on its own clock, ns.
     pub started_ns: i64,
+    /// When the graceful end began on that clock.
+    pub stop_began_ns: Option<i64>,
+    /// Codes of all notices of the run.
+    pub codes: BTreeSet<&'static str>,
 }
 
 /// Runs until stopped. Blocks the calling thread.
@@ -129,7 +137,8 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         Arc::clone(&setup.signer),
         clock.clone(),
         limit,
-    )?;
+    )?
+    .with_window(recv_window(&setup));
     let mut estimate = OffsetEstimate::default();
     if !clock_sync::synchronise(&rest, &mut estimate).await {
         let why = format!(
@@ -167,7 +176,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         seconds: setup.seconds,
     });
     if let Some(halt) = &booted.standing_halt {
-        tracing::error!(%halt, "a halt of an earlier session stands: nothing is quoted until it is cleared");
+        tracing::error!(%halt, "a halt of an earlier session stands: nothing is quoted; find its cause, then start with --clear-halt");
         cold.hold().await;
     }
     let ended = cold.run().await;
@@ -176,6 +185,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     timekeeper.abort();
     drop(watchers);
     let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());
+    let (stop_began_ns, codes) = (cold.stop_began_ns, std::mem::take(&mut cold.codes));
     drop(cold);
     if hot.join().is_err() {
         tracing::error!("the hot thread panicked");
@@ -189,6 +199,8 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         alerts,
         lasted: started.elapsed(),
         started_ns,
+        stop_began_ns,
+        codes,
     })
 }
 
@@ -213,7 +225,8 @@ fn start_hot(
         Arc::clone(&setup.signer),
         clock.clone(),
         setup.config.global.order_timeout,
-    )?;
+    )?
+    .with_window(recv_window(setup));
     let ws_api = match setup.signer.kind() {
         KeyKind::Ed25519 => {
             let endpoint = Endpoint::parse(setup.venue.ws_api())?;
@@ -301,4 +314,11 @@ fn close_journal(writer: Writer, session: u32, ended: Ended) {
 /// `total_notional_max` in the engine's unit.
 fn notional_max(config: &Config) -> Option<Quote> {
     config.global.total_notional_max.to_e8().map(Quote)
+}
+
+/// How long a signed request stays valid at the exchange.
+fn recv_window(setup: &Setup) -> Span {
+    Span::from_millis(
+        i64::try_from(setup.config.global.recv_window.as_millis()).unwrap_or(i64::MAX),
+    )
 }

@@ -68,7 +68,7 @@ pub struct OwnedSnapshot {
     pub asks: Vec<Level>,
 }
 
-const fn outcome_of<'a, T>(result: &'a Result<T, Option<Refusal>>) -> Outcome<&'a T> {
+const fn outcome_of<T>(result: &Result<T, Option<Refusal>>) -> Outcome<&T> {
     match result {
         Ok(value) => Outcome::Accepted(value),
         Err(Some(refusal)) => Outcome::Refused(*refusal),

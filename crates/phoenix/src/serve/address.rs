@@ -3,6 +3,9 @@
 use super::params::decoded;
 use super::streams::Route;
 
+/// Longest name taken from an address; a longer one asks for nothing.
+const NAME_LEN_MAX: usize = super::control::NAME_LEN_MAX;
+
 /// What a WebSocket address asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
@@ -75,7 +78,9 @@ impl StreamAddress {
                     let names = value.split('/').map(str::to_owned).collect();
                     address.add_names(names);
                 }
-                "listenKey" if !value.is_empty() => address.users.push((value, Vec::new())),
+                "listenKey" if (1..=NAME_LEN_MAX).contains(&value.len()) => {
+                    address.users.push((value, Vec::new()))
+                }
                 "events" => {
                     if let Some((_, events)) = address.users.last_mut() {
                         events.extend(value.split('/').map(str::to_owned));
@@ -88,7 +93,10 @@ impl StreamAddress {
     }
 
     fn add_names(&mut self, names: Vec<String>) {
-        for name in names.into_iter().filter(|name| !name.is_empty()) {
+        for name in names
+            .into_iter()
+            .filter(|name| (1..=NAME_LEN_MAX).contains(&name.len()))
+        {
             if self.route == Route::Private {
                 self.users.push((name, Vec::new()));
             } else {

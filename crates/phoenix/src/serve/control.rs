@@ -6,6 +6,9 @@ use serde_json::value::RawValue;
 /// Streams one connection may hold (protocol §1.4).
 pub const STREAMS_PER_CONNECTION_MAX: usize = 1_024;
 
+/// Longest stream name; a longer one is refused, so that a connection cannot fill the memory with names.
+pub const NAME_LEN_MAX: usize = 256;
+
 /// A control request that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
@@ -111,7 +114,8 @@ fn request(wire: &Wire<'_>) -> Result<Control, ControlError> {
 
 fn names(params: Option<&str>) -> Result<Vec<String>, ControlError> {
     params
-        .and_then(|text| serde_json::from_str(text).ok())
+        .and_then(|text| serde_json::from_str::<Vec<String>>(text).ok())
+        .filter(|names| names.iter().all(|name| name.len() <= NAME_LEN_MAX))
         .ok_or(ControlError::BadParameters)
 }
 
@@ -180,6 +184,13 @@ mod tests {
             (r#"{"method":"SUBSCRIBE","id":1}"#, "\"code\":2"),
             (
                 r#"{"method":"SUBSCRIBE","params":[1],"id":1}"#,
+                "\"code\":2",
+            ),
+            (
+                &format!(
+                    r#"{{"method":"SUBSCRIBE","params":["{}"],"id":1}}"#,
+                    "x".repeat(257)
+                ),
                 "\"code\":2",
             ),
             (r#"{"method":"#, "\"code\":3"),

@@ -22,7 +22,7 @@ use super::faults::RequestEffect;
 use super::params::{Params, signed_wire};
 use super::refusal::Refusal;
 use super::rest::{self, Answer, Proof};
-use super::shared::{Shared, ip_key};
+use super::shared::{SOCKETS_MAX, Shared, ip_key};
 use super::socket;
 use super::ws_api::{HANDSHAKE_WEIGHT, Unanswered};
 
@@ -93,6 +93,9 @@ fn upgrade(
     let Some(accept) = accept_key(request.headers()) else {
         return plain(StatusCode::BAD_REQUEST, "this is a WebSocket address");
     };
+    if shared.lock().hub.socket_count() >= SOCKETS_MAX {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "too many sockets");
+    }
     if matches!(address, Address::Api { .. })
         && let Err(refusal) = admit_handshake(&shared, ip)
     {
@@ -164,10 +167,10 @@ async fn rest_reply(
     let carry_out = || call(shared, (method, path), (query, &body), api_key, ip);
     match shared.request_effect(method, path) {
         None => Ok(rendered(carry_out())),
-        Some(RequestEffect::Refuse(refusal)) => Ok(refused(&refusal)),
+        Some(RequestEffect::Refuse(refusal)) => Ok(rendered(shared.refused(ip_key(ip), refusal))),
         Some(RequestEffect::CarryOutThen(refusal)) => {
             carry_out();
-            Ok(refused(&refusal))
+            Ok(rendered(shared.refused(ip_key(ip), refusal)))
         }
         Some(RequestEffect::Cut) => Err(Unanswered),
         Some(RequestEffect::CarryOutThenCut) => {
@@ -201,30 +204,25 @@ fn call(
             let params = Params::from_wire(query, body)?;
             Ok((endpoint, params, signed_wire(query, body)))
         });
+    let (endpoint, params, signed) = match prepared {
+        Ok(prepared) => prepared,
+        Err(refusal) => return shared.refused(ip_key(ip), refusal),
+    };
+    let proof = Proof::Key {
+        api_key,
+        signed: signed
+            .as_ref()
+            .map(|signed| (signed.signature.as_str(), signed.payload.as_bytes())),
+    };
     let mut venue = shared.lock();
-    match prepared {
-        Ok((endpoint, params, signed)) => {
-            let proof = Proof::Key {
-                api_key,
-                signed: signed
-                    .as_ref()
-                    .map(|signed| (signed.signature.as_str(), signed.payload.as_bytes())),
-            };
-            rest::answer(
-                &mut venue,
-                &shared.keys,
-                endpoint,
-                &params,
-                &proof,
-                (now_us, ip_key(ip)),
-            )
-        }
-        Err(refusal) => Answer {
-            result: Err(refusal),
-            usage: venue.exchange.rate_usage(ip_key(ip), None),
-            shows_orders: false,
-        },
-    }
+    rest::answer(
+        &mut venue,
+        &shared.keys,
+        endpoint,
+        &params,
+        &proof,
+        (now_us, ip_key(ip)),
+    )
 }
 
 fn rendered(answer: Answer) -> Reply {

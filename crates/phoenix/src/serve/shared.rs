@@ -3,18 +3,21 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use phoenix_exchange::api::{AccountId, IpKey};
 
 use super::auth::KeyRing;
+use super::clock::Clock;
 use super::faults::RequestEffect;
-use super::rest::Table;
+use super::refusal::Refusal;
+use super::rest::{Answer, Table};
 use super::timing::Timing;
 use super::venue::Venue;
 
-/// Connections one server accepts at a time; further ones are dropped at once.
+/// HTTP connections one server accepts at a time; further ones are dropped at once.
 pub const CONNECTIONS_MAX: usize = 4_096;
+/// WebSockets one server serves at a time; a further handshake is answered 503.
+pub const SOCKETS_MAX: usize = 4_096;
 
 /// What all connections share.
 pub struct Shared {
@@ -57,6 +60,15 @@ impl Shared {
         self.lock().request_faults.take(method, path)
     }
 
+    /// A refusal with the present counters, for requests that never reach an endpoint.
+    pub fn refused(&self, ip: IpKey, refusal: Refusal) -> Answer {
+        Answer {
+            result: Err(refusal),
+            usage: self.lock().exchange.rate_usage(ip, None),
+            shows_orders: false,
+        }
+    }
+
     /// Counts a connection in; `None` at the bound.
     pub fn admit_connection(&self) -> Option<Admission<'_>> {
         let before = self.connections.fetch_add(1, Ordering::Relaxed);
@@ -71,32 +83,6 @@ pub struct Admission<'a>(&'a AtomicUsize);
 impl Drop for Admission<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The server's clock: the machine's date at start, then the monotonic clock, so that it never jumps.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    start_us: u64,
-    started: Instant,
-}
-
-impl Clock {
-    /// A clock that shows the machine's date.
-    pub fn start() -> Self {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self {
-            start_us: u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX),
-            started: Instant::now(),
-        }
-    }
-
-    /// Now, µs since the epoch.
-    pub fn now_us(&self) -> u64 {
-        let passed = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.start_us.saturating_add(passed)
     }
 }
 

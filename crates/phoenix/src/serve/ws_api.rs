@@ -269,11 +269,7 @@ impl ApiSession {
     }
 
     fn refused(&self, refusal: Refusal) -> Answer {
-        Answer {
-            result: Err(refusal),
-            usage: self.shared.lock().exchange.rate_usage(self.ip, None),
-            shows_orders: false,
-        }
+        self.shared.refused(self.ip, refusal)
     }
 
     fn render(&self, id: &str, answer: &Answer, is_hidden: bool) -> String {

@@ -403,7 +403,15 @@ impl Desk {
         if let Some(until) = self.repeat.blocks(now.mono, &order, context.effect(&order)) {
             return Err(Held::Budget(until));
         }
-        let approved = self.gate.approve(&context, order).map_err(Held::Breach)?;
+        let effect = context.effect(&order);
+        let approved = match self.gate.approve(&context, order) {
+            Ok(approved) => approved,
+            Err(breach) => {
+                let is_exit = effect == Effect::Reduces && breach.limits_growth();
+                self.record.exits_refused += u64::from(is_exit);
+                return Err(Held::Breach(breach));
+            }
+        };
         let purpose = match execute.is_reduce_only() {
             true => OrderPurpose::Reduce,
             false => OrderPurpose::Quote,

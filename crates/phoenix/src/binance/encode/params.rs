@@ -202,13 +202,54 @@ impl Params {
             }
         }
     }
+
+    /// Appends what [`Params::render_json`] writes, percent-encoded, in one go: a batch of orders consists
+    /// mostly of quotes, colons and commas, each of which would be looked at and replaced.
+    pub fn render_json_for_url(&self, out: &mut Vec<u8>) {
+        for (n, entry) in self.entries.iter().enumerate() {
+            out.extend_from_slice(if n > 0 { b"%2C%22" } else { b"%22" });
+            out.extend_from_slice(entry.name.as_str().as_bytes());
+            let value = self.value(entry);
+            match entry.form {
+                Form::Number => {
+                    out.extend_from_slice(b"%22%3A");
+                    percent_encode(value, out);
+                }
+                Form::Text => {
+                    out.extend_from_slice(b"%22%3A%22");
+                    if value.iter().copied().all(is_unreserved) {
+                        out.extend_from_slice(value);
+                    } else {
+                        let mut escaped = Vec::with_capacity(value.len());
+                        json_escape(value, &mut escaped);
+                        percent_encode(&escaped, out);
+                    }
+                    out.extend_from_slice(b"%22");
+                }
+            }
+        }
+    }
 }
 
-/// Everything but the unreserved characters of RFC 3986.
+/// Whether a byte stands for itself in a URL: the unreserved characters of RFC 3986. None of them is escaped in
+/// JSON either.
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+/// Everything but the unreserved characters. Nearly all values have no others and are copied as a whole.
 fn percent_encode(value: &[u8], out: &mut Vec<u8>) {
+    if value.iter().copied().all(is_unreserved) {
+        out.extend_from_slice(value);
+    } else {
+        percent_encode_each(value, out);
+    }
+}
+
+fn percent_encode_each(value: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in value {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+        if is_unreserved(byte) {
             out.push(byte);
         } else {
             let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
@@ -220,6 +261,11 @@ fn percent_encode(value: &[u8], out: &mut Vec<u8>) {
 /// Characters that JSON text cannot hold as they are; none occurs in what we send, but a symbol name
 /// comes from outside.
 fn json_escape(value: &[u8], out: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| *byte > 0x1f && !matches!(byte, b'"' | b'\\');
+    if value.iter().all(is_plain) {
+        out.extend_from_slice(value);
+        return;
+    }
     for &byte in value {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
@@ -284,6 +330,19 @@ mod tests {
             json.push(b'}');
             let parsed: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
             prop_assert_eq!(parsed["symbol"].as_str(), Some(value.as_str()));
+        }
+
+        #[test]
+        fn json_for_a_url_is_json_percent_encoded(value in ".{0,30}", plain in "[a-z0-9.-]{0,20}", number in any::<i64>()) {
+            let mut params = Params::default();
+            params.text(ParamName::Symbol, &value);
+            params.text(ParamName::Price, &plain);
+            params.number(ParamName::Timestamp, number);
+            let (mut json, mut expected, mut at_once) = (Vec::new(), Vec::new(), Vec::new());
+            params.render_json(&mut json);
+            percent_encode_each(&json, &mut expected);
+            params.render_json_for_url(&mut at_once);
+            prop_assert_eq!(at_once, expected);
         }
     }
 }

@@ -198,6 +198,8 @@ pub struct Auth<'a> {
 pub struct RestEncoder {
     params: Params,
     element: Params,
+    /// The percent-encoded list of a batch, which goes in front of the other parameters; else empty.
+    list: Vec<u8>,
 }
 
 impl RestEncoder {
@@ -343,21 +345,21 @@ impl RestEncoder {
     }
 
     fn batch<T>(&mut self, items: &[T], describe: impl Fn(&T, &mut Params)) {
-        let Self { params, element } = self;
+        let Self {
+            params,
+            element,
+            list,
+        } = self;
         params.clear();
-        params.add(ParamName::BatchOrders, |out| {
-            out.push(b'[');
-            for (n, item) in items.iter().enumerate() {
-                if n > 0 {
-                    out.push(b',');
-                }
-                describe(item, element);
-                out.push(b'{');
-                element.render_json(out);
-                out.push(b'}');
-            }
-            out.push(b']');
-        });
+        list.clear();
+        list.extend_from_slice(b"%5B");
+        for (n, item) in items.iter().enumerate() {
+            list.extend_from_slice(if n > 0 { b"%2C%7B" } else { b"%7B" });
+            describe(item, element);
+            element.render_json_for_url(list);
+            list.extend_from_slice(b"%7D");
+        }
+        list.extend_from_slice(b"%5D");
     }
 
     /// The end of orders of one symbol, by their ids.
@@ -494,6 +496,12 @@ impl RestEncoder {
         out.extend_from_slice(endpoint.path().as_bytes());
         out.push(b'?');
         let query_at = out.len();
+        if !self.list.is_empty() {
+            out.extend_from_slice(ParamName::BatchOrders.as_str().as_bytes());
+            out.push(b'=');
+            out.append(&mut self.list);
+            out.push(b'&');
+        }
         self.params.render_query(out);
         if out.len() == query_at {
             out.pop();

@@ -11,6 +11,7 @@ use crate::config::check::check_filters;
 use crate::config::params::{filters_of, symbol_params};
 use crate::config::{Config, Issue, SymbolConfig};
 use crate::journal::query::RestartState;
+use crate::journal::record::Record;
 use crate::journal::writer::Writer;
 use crate::journal::{Journal, SessionStart};
 use crate::live::books::{Books, resume};
@@ -66,19 +67,42 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
     let kill_file = Some(config.global.kill_file.as_str())
         .filter(|f| !f.is_empty())
         .map(|f| state_dir.join(f));
-    let standing = state.halts.iter().find(|h| h.until_ms.is_none());
+    let standing = state
+        .halts
+        .iter()
+        .find(|h| h.until_ms.is_none() && !setup.clear_halt);
+    let writer = journal.start()?;
+    if setup.clear_halt {
+        clear_halts(&writer, &state);
+    }
     Ok(Booted {
         contracts,
         account: AccountScope { margin_asset, ids },
         symbols,
         books,
-        writer: journal.start()?,
+        writer,
         session,
         total_notional_max: notional_max(config)
             .ok_or_else(|| StartError::Venue("total_notional_max is too large".to_owned()))?,
         kill_file,
         standing_halt: standing.map(|h| format!("{}: {}", h.scope, h.reason)),
     })
+}
+
+/// The operator says that the causes of the standing halts are dealt with.
+fn clear_halts(writer: &Writer, state: &RestartState) {
+    let at_ms = jiff::Timestamp::now().as_millisecond();
+    for halt in &state.halts {
+        tracing::warn!(scope = %halt.scope, reason = %halt.reason, "a standing halt is cleared by --clear-halt");
+        let record = Record::HaltCleared {
+            scope: halt.scope.clone(),
+            at_ms,
+            by: "--clear-halt".to_owned(),
+        };
+        if let Err(error) = writer.recorder().record(record) {
+            tracing::error!(?error, "the clearing of a halt was not recorded");
+        }
+    }
 }
 
 async fn exchange_info(config: &Config, rest: &Rest) -> Result<ExchangeInfo, StartError> {

@@ -1,0 +1,96 @@
+//! Owns how a run's end is told, and which exit code it has.
+
+use std::path::Path;
+
+use super::Exit;
+use crate::journal::query::Reader;
+use crate::live::books::number;
+use crate::live::cold::Ended;
+use crate::live::session::{Finished, StartError};
+use crate::live::summary::Summary;
+use crate::live::usage::Usage;
+
+/// Prints the summary: for people on standard error, or as one JSON object on standard output.
+pub fn tell(finished: &Finished, usage: Usage, durable: bool, json: bool) -> Exit {
+    let summary = Summary::of(finished, usage, durable);
+    eprint!("{}", summary.text(finished));
+    if json {
+        let written = serde_json::to_value(&summary)
+            .map_err(std::io::Error::other)
+            .and_then(|value| super::output::emit_json(&value));
+        if let Err(error) = written {
+            eprintln!("the summary cannot be written: {error}");
+        }
+    }
+    match (summary.open_orders_end, finished.ended) {
+        (Some(0), Ended::Stopped) => Exit::Designed,
+        (Some(0), Ended::Abandoned) => Exit::Designed,
+        (Some(0), Ended::HotGone) => Exit::Failure,
+        (Some(_) | None, _) => Exit::Unclean,
+    }
+}
+
+/// Whether the journal, read anew, has the engine's position of each symbol and every fill of the run.
+#[must_use]
+pub fn is_durable(finished: &Finished, journal: &Path) -> bool {
+    let state = match Reader::open(journal).and_then(|reader| reader.restart_state()) {
+        Ok(state) => state,
+        Err(error) => {
+            eprintln!("the journal cannot be read back: {error}");
+            return false;
+        }
+    };
+    finished.view.symbols.iter().all(|symbol| {
+        let Some(instrument) = finished.books.instrument(symbol.symbol) else {
+            return false;
+        };
+        let kept = state.symbols.get(&instrument.name);
+        let position = kept
+            .and_then(|s| s.position.as_ref())
+            .map_or(0, |p| p.qty_e8);
+        let fills = kept.map_or(0, |s| s.fills);
+        let ours = symbol.position.raw().saturating_mul(instrument.step_e8);
+        let run_fills =
+            i64::try_from(symbol.record.fills_buy + symbol.record.fills_sell).unwrap_or(i64::MAX);
+        let agrees = position == ours && fills >= run_fills;
+        if !agrees {
+            eprintln!(
+                "{}: the journal has position {} and {fills} fills, the engine {} and {run_fills}",
+                instrument.name,
+                number(position),
+                number(ours)
+            );
+        }
+        agrees
+    })
+}
+
+/// Says why a run did not start.
+pub fn tell_start_error(command: &str, error: &StartError) -> Exit {
+    match error {
+        StartError::Config(issues) => {
+            issues.iter().for_each(|issue| eprintln!("{issue}"));
+            Exit::Config
+        }
+        StartError::Busy(why) => {
+            eprintln!("phoenix {command}: {why}");
+            Exit::Busy
+        }
+        StartError::Venue(why) => {
+            eprintln!("phoenix {command}: {why}");
+            Exit::Venue
+        }
+        StartError::Net(why) => {
+            eprintln!("phoenix {command}: {why}");
+            Exit::Venue
+        }
+        StartError::Journal(why) => {
+            eprintln!("phoenix {command}: {why}");
+            Exit::Failure
+        }
+        StartError::System(why) => {
+            eprintln!("phoenix {command}: {why}");
+            Exit::Failure
+        }
+    }
+}

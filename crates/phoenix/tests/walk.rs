@@ -1,0 +1,180 @@
+//! The whole way over real sockets: market data in, orders at the exchange, cut connections, a verified end.
+//! Judged by the exchange's own ledger, not by what Phoenix says of itself.
+
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use phoenix::binance::routes::Venue;
+use phoenix::binance::sign::Signer;
+use phoenix::demo::{self, MAKER, Stage};
+use phoenix::live::cold::Ended;
+use phoenix::live::session::{self, Finished, Open, Setup};
+use phoenix::serve::Server;
+use phoenix::serve::auth::KeyConfig;
+use phoenix::serve::hub::{Doom, Line};
+use phoenix::serve::launch::Launch;
+use phoenix::serve::streams::Route;
+use phoenix_exchange::api::SymbolId;
+use phoenix_exchange::flow::{FlowParams, Regime};
+use secrecy::SecretString;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const ETH: SymbolId = SymbolId(0);
+const KEY: &str = "walk-key-0001";
+const SECRET: &str = "walk-secret-0001";
+/// Longest wait for a state; machines here are shared and slow.
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn stage(signer: Signer, public_pem: Option<String>) -> Stage {
+    let launch = Launch {
+        keys: vec![KeyConfig {
+            api_key: KEY.to_owned(),
+            secret: Some(SECRET.to_owned()),
+            ed25519_pem: public_pem,
+            ..KeyConfig::default()
+        }],
+        market: Some(FlowParams::new(Regime::Normal)),
+        ..Launch::default()
+    };
+    let server =
+        Server::bind(launch.listen, launch.config().expect("a market")).expect("a free port");
+    let venue = Venue::custom(&server.rest_url(), &server.ws_url()).expect("addresses");
+    Stage {
+        server,
+        venue,
+        signer: Arc::new(signer),
+    }
+}
+
+fn hmac() -> Stage {
+    stage(
+        Signer::hmac(SecretString::from(KEY), &SecretString::from(SECRET)).expect("a key"),
+        None,
+    )
+}
+
+fn ed25519() -> Stage {
+    let pair = Ed25519KeyPair::generate().expect("a key pair");
+    let private = pair.to_pkcs8().expect("PKCS#8");
+    let public: PublicKeyX509Der<'_> = pair.public_key().as_der().expect("SPKI");
+    let pem = format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        STANDARD.encode(public.as_ref())
+    );
+    let signer = Signer::from_der(SecretString::from(KEY), private.as_ref()).expect("a signer");
+    stage(signer, Some(pem))
+}
+
+fn open_orders(stage: &Stage) -> usize {
+    stage
+        .server
+        .with_exchange(|exchange| exchange.open_order_count(MAKER, ETH))
+}
+
+fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(
+            began.elapsed() < LIMIT,
+            "{what} did not come within {LIMIT:?}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    began.elapsed()
+}
+
+/// Runs a market maker for `seconds` on the stage while `meanwhile` watches and interferes.
+fn trade(stage: &Stage, seconds: u64, meanwhile: impl FnOnce(&Stage)) -> Finished {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config =
+        demo::config(stage, &["ETHUSDC".to_owned()], folder.path()).expect("a configuration");
+    let setup = Setup {
+        config,
+        config_path: None,
+        venue: stage.venue.clone(),
+        venue_name: "test".to_owned(),
+        signer: Arc::clone(&stage.signer),
+        fingerprint: "walk".to_owned(),
+        dry_run: false,
+        clear_halt: false,
+        seconds: Some(Duration::from_secs(seconds)),
+    };
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| session::run(setup));
+        meanwhile(stage);
+        run.join().expect("no panic").expect("it started")
+    })
+}
+
+fn check_clean_end(stage: &Stage, finished: &Finished) {
+    assert_eq!(finished.ended, Ended::Stopped);
+    assert_eq!(finished.open, [("ETHUSDC".to_owned(), Open::Confirmed(0))]);
+    assert_eq!(
+        open_orders(stage),
+        0,
+        "the exchange's own book of open orders"
+    );
+    let record = &finished.view.symbols.first().expect("a symbol").record;
+    assert!(record.open_orders_max <= 38);
+    assert_eq!(record.exits_refused, 0);
+}
+
+#[test]
+fn with_an_hmac_key_a_full_ladder_rests_and_nothing_is_left_at_the_end() {
+    let stage = hmac();
+    let finished = trade(&stage, 6, |stage| {
+        wait_for("36 orders", || open_orders(stage) == 36);
+    });
+    check_clean_end(&stage, &finished);
+}
+
+#[test]
+fn with_an_ed25519_key_orders_go_over_the_websocket_and_nothing_is_left_at_the_end() {
+    let stage = ed25519();
+    let finished = trade(&stage, 6, |stage| {
+        wait_for("36 orders", || open_orders(stage) == 36);
+        let sockets = stage.server.with_venue(|venue| venue.hub.socket_count());
+        assert!(
+            sockets >= 4,
+            "public, market, user and order sockets, found {sockets}"
+        );
+    });
+    check_clean_end(&stage, &finished);
+}
+
+#[test]
+fn each_cut_connection_is_made_again_and_the_ladder_comes_back() {
+    let stage = ed25519();
+    let lines = [
+        Line::Streams(Route::Public),
+        Line::Streams(Route::Market),
+        Line::Streams(Route::Private),
+        Line::Api,
+    ];
+    let finished = trade(&stage, 20, |stage| {
+        wait_for("36 orders", || open_orders(stage) == 36);
+        for line in lines {
+            stage
+                .server
+                .with_venue(|venue| venue.hub.doom(Some(line), Doom::Cut));
+            // The cut itself may be over between two looks: what counts is that everything is up and stays up.
+            let mut steady = 0;
+            wait_for(&format!("a full ladder after cutting {line:?}"), || {
+                let sockets = stage.server.with_venue(|venue| venue.hub.socket_count());
+                steady = if sockets == 4 && open_orders(stage) >= 36 {
+                    steady + 1
+                } else {
+                    0
+                };
+                steady >= 100
+            });
+        }
+    });
+    check_clean_end(&stage, &finished);
+    assert!(
+        finished.codes.contains("link_down"),
+        "the cuts were noticed"
+    );
+}
