@@ -50,9 +50,12 @@ impl Desk {
             }
             // The end of such an order, by the other's dead-man switch perhaps, shows nobody alive.
             Owner::OtherInstance if is_end => {}
-            Owner::OtherInstance => self.on_second_instance(shared, actions),
+            Owner::OtherInstance => {
+                self.truth.on_foreign_order(now.mono);
+                self.on_second_instance(shared, actions);
+            }
             Owner::Foreign if is_end => {}
-            Owner::Foreign => self.truth.on_foreign_order(),
+            Owner::Foreign => self.truth.on_foreign_order(now.mono),
         }
         self.quoting.demand();
     }

@@ -12,6 +12,7 @@ use crate::order::Execute;
 use crate::params::SymbolParams;
 use crate::risk::breakers::{Loss, LossState, Overflow, Valuation, orders_max};
 use crate::risk::limits::batch_bound;
+use crate::strategy::Missing;
 use crate::units::{E8, Lots, Mono, Now, Quote, Ratio, Side, Span, Ticks};
 
 /// Flattening crosses the touch by at most this share of it (0.5 %), order by order.
@@ -271,7 +272,11 @@ impl Desk {
         self.halt = None;
         self.second_instance = false;
         self.quoting.demand();
-        self.check_after(Span::ZERO, now);
+        match self.obstacle {
+            // Whatever happened meanwhile is read before anything is quoted.
+            Some(Missing::Halt) => self.doubt(now),
+            Some(_) | None => self.check_after(Span::ZERO, now),
+        }
     }
 
     /// Takes changed parameters over; orders move towards them at once.

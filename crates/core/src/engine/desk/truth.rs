@@ -43,6 +43,8 @@ pub(super) struct Truth {
     is_check_due: bool,
     mismatch: Option<Mismatch>,
     foreign_orders: usize,
+    /// When the stream last told of a foreign order: a list asked for before may lack it.
+    foreign_at: Option<Mono>,
     last_fill_at: Option<Mono>,
     /// The lowest trade id that no page of trades has covered; what streams delivered beyond it may have gaps.
     trades_from: Option<i64>,
@@ -61,6 +63,7 @@ impl Truth {
             is_check_due: false,
             mismatch: None,
             foreign_orders: 0,
+            foreign_at: None,
             last_fill_at: None,
             trades_from: trade_id.map(|id| id.saturating_add(1)),
         }
@@ -75,9 +78,10 @@ impl Truth {
         self.foreign_orders > 0
     }
 
-    /// An order that is not ours appeared: until the next list says otherwise nothing is cancelled wholesale.
-    pub(super) fn on_foreign_order(&mut self) {
+    /// An order that is not ours, or another instance's, appeared: until the next list says otherwise nothing is cancelled wholesale.
+    pub(super) fn on_foreign_order(&mut self, now: Mono) {
         self.foreign_orders = self.foreign_orders.max(1);
+        self.foreign_at = Some(now);
     }
 
     /// When open orders and position were last confirmed by REST; `None` while in doubt.
@@ -215,9 +219,11 @@ impl Desk {
         actions: &mut Actions,
     ) {
         let symbol = self.symbol;
+        let mut is_full = false;
         let reconciled = self
             .tracker
             .on_open_orders(orders, requested_at, now.mono, |finding| {
+                is_full |= matches!(finding, Finding::Untracked(_));
                 if let Some(what) = notice_of(finding) {
                     actions.say(Notice {
                         symbol: Some(symbol),
@@ -225,15 +231,16 @@ impl Desk {
                     });
                 }
             });
-        self.truth.foreign_orders = reconciled.foreign;
+        // Orders of another instance are not ours to cancel either.
+        let others = reconciled.foreign + reconciled.other_instance;
+        if others > 0 || self.truth.foreign_at.is_none_or(|at| at < requested_at) {
+            self.truth.foreign_orders = others;
+        }
         if reconciled.other_instance > 0 {
             self.on_second_instance(shared, actions);
         }
-        if let Some(open) = reconciled.overflow(self.layers_counted()) {
-            self.say(
-                What::OrderOverflow(u32::try_from(open).unwrap_or(u32::MAX)),
-                actions,
-            );
+        // Too many that could be tracked are counted with every step; the list may be older than some ends.
+        if is_full {
             self.pull(now, shared, actions);
         }
         if !reconciled.is_clean() {

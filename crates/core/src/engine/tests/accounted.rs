@@ -1,1 +1,174 @@
+//! Promise `accounted`: every order of ours is known or found, and none of others is touched.
 
+use super::world::{ETH, Fault, Kind, World, ms, refused, secs};
+use crate::action::Action;
+use crate::event::{Account, Event, Execution, Operator, Reply, Why};
+use crate::notice::{HaltReason, What};
+use crate::order::{Execute, OrderId, Owner};
+use crate::units::{Lots, Mono, Side, Span};
+
+#[test]
+fn a_ghost_is_found_within_the_periodic_check_and_adopted_or_cancelled() {
+    let mut world = World::quoting();
+    let id = OrderId {
+        session: 2,
+        seq: 77,
+    };
+    world
+        .venue(ETH)
+        .put(Owner::Ours(id), Side::Buy, 240_000, 50);
+    let since = world.now;
+    world.until(secs(31), |w| {
+        w.said(since, |n| *n == What::GhostOrder(id)) == 1
+    });
+    world.until(secs(15), |w| w.is_full(ETH));
+    assert!(
+        world.venue(ETH).find(id).is_none(),
+        "one too many: the farthest goes"
+    );
+}
+
+#[test]
+fn a_foreign_order_is_never_cancelled_ours_go_one_by_one() {
+    let mut world = World::quoting();
+    let report = world.venue(ETH).put(Owner::Foreign, Side::Buy, 230_000, 9);
+    let event = super::venue::event(report, Execution::New, None);
+    world.step(&Event::Account(Account::Order(event)));
+    let since = world.now;
+    world.operator(Operator::Kill);
+    world.until(secs(1), |w| w.resting(ETH) == (0, 0));
+    assert_eq!(world.count(since, |a| matches!(a, Action::CancelAll(_))), 0);
+    assert_eq!(world.count(since, |a| matches!(a, Action::Cancel(..))), 36);
+    assert_eq!(world.venue(ETH).orders.len(), 1);
+}
+
+#[test]
+fn a_second_instance_halts_until_somebody_resumes() {
+    let mut world = World::quoting();
+    let report = world
+        .venue(ETH)
+        .put(Owner::OtherInstance, Side::Buy, 230_000, 9);
+    let event = super::venue::event(report, Execution::New, None);
+    world.step(&Event::Account(Account::Order(event)));
+    assert_eq!(world.said(Mono(0), |w| *w == What::SecondInstance), 1);
+    let halted = What::Halted(HaltReason::SecondInstance, None);
+    assert_eq!(world.said(Mono(0), |w| *w == halted), 1);
+    world.until(ms(100), |w| w.resting(ETH) == (0, 0));
+    world.run(secs(60));
+    assert_eq!(world.resting(ETH), (0, 0));
+    world.venue(ETH).orders.clear();
+    world.operator(Operator::Resume);
+    world.until(secs(10), |w| w.is_full(ETH));
+}
+
+#[test]
+fn a_second_instance_that_is_still_there_halts_again() {
+    let mut world = World::quoting();
+    world
+        .venue(ETH)
+        .put(Owner::OtherInstance, Side::Buy, 230_000, 9);
+    // Not so long that the switch fires, which spares nobody's orders.
+    world.run(secs(20));
+    assert_eq!(world.said(Mono(0), |w| *w == What::SecondInstance), 1);
+    world.operator(Operator::Resume);
+    world.run(secs(1));
+    assert_eq!(world.said(Mono(0), |w| *w == What::SecondInstance), 2);
+}
+
+#[test]
+fn cancels_that_find_nothing_are_asked_for_and_forgotten() {
+    let mut world = World::quoting();
+    world.run(secs(6));
+    // Orders end at the exchange, and no event tells.
+    let wall = world.wall();
+    world.venue(ETH).cancel_all(wall);
+    let since = world.now;
+    world.operator(Operator::Pause);
+    world.until(secs(15), |w| {
+        w.engine
+            .desk(ETH)
+            .is_some_and(|d| d.tracker.open_count() == 0)
+    });
+    let queries = world.count(since, |a| matches!(a, Action::QueryOrder(..)));
+    assert!(queries <= 36 * 3, "{queries}");
+    world.operator(Operator::Resume);
+    world.until(secs(10), |w| w.is_full(ETH));
+}
+
+#[test]
+fn a_cancel_whose_answer_is_lost_is_settled_whatever_it_did() {
+    for fault in [
+        Fault::LoseReply,
+        Fault::UnknownDone,
+        Fault::UnknownLost,
+        Fault::Mute,
+    ] {
+        let mut world = World::quoting();
+        world.fault(Kind::CancelAll, fault, 2);
+        world.fault(Kind::Cancel, fault, 2);
+        world.operator(Operator::Kill);
+        world.until(secs(10), |w| w.resting(ETH) == (0, 0));
+        world.until(secs(10), |w| {
+            w.engine
+                .desk(ETH)
+                .is_some_and(|d| d.tracker.open_count() == 0)
+        });
+        world.operator(Operator::Resume);
+        world.until(secs(10), |w| w.is_full(ETH));
+    }
+}
+
+#[test]
+fn a_duplicate_id_is_an_order_that_lives() {
+    let mut world = World::quoting();
+    world.fault(Kind::Place, Fault::LoseReply, 3);
+    world.operator(Operator::CancelAll);
+    world.run(ms(30));
+    let waiting: alloc::vec::Vec<_> = world
+        .log
+        .iter()
+        .rev()
+        .filter_map(|(_, a)| match a {
+            Action::Place(order) => Some(order.inner().id),
+            _ => None,
+        })
+        .take(36)
+        .collect();
+    for id in waiting {
+        let reply = Reply::Place(ETH, id, refused(Why::Duplicate, Span::ZERO));
+        world.step(&Event::Reply(reply));
+    }
+    world.until(secs(10), |w| w.is_full(ETH));
+    assert_eq!(world.view_of(ETH).orders.len(), 36);
+}
+
+#[test]
+fn an_order_that_takes_is_never_cancelled() {
+    let mut world = World::quoting();
+    world.take_from(Side::Buy, 400);
+    world.run(secs(3));
+    let since = world.now;
+    // Six per cent down: stop-loss, and flattening.
+    let bid = world.venue(ETH).bid;
+    world.venue(ETH).bid = bid - 20_000;
+    world.venue(ETH).ask = bid - 19_999;
+    world.run(secs(10));
+    let takes: alloc::vec::Vec<_> = world
+        .log
+        .iter()
+        .filter(|(at, _)| *at >= since)
+        .filter_map(|(_, a)| match a {
+            Action::Place(order) if order.inner().execute == Execute::TakeReduce => {
+                Some(order.inner().id)
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(!takes.is_empty());
+    let cancels = world.count(since, |a| match a {
+        Action::Cancel(_, id) => takes.contains(id),
+        _ => false,
+    });
+    assert_eq!(cancels, 0);
+    assert_eq!(world.view_of(ETH).position, Lots(0));
+}

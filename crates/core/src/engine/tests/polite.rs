@@ -1,1 +1,113 @@
+//! Promise `polite`: limits of the exchange are respected, and what it forbids is not repeated.
 
+use super::world::{ETH, Fault, Kind, World, ms, secs};
+use crate::action::Action;
+use crate::event::{Event, Operator, Reply, Why};
+use crate::notice::What;
+use crate::units::Mono;
+
+fn is_request(action: &Action) -> bool {
+    !matches!(
+        action,
+        Action::Say(_) | Action::Reconnect(_) | Action::RenewListenKey
+    )
+}
+
+#[test]
+fn a_ban_is_kept_by_every_request_and_said_once() {
+    for kind in [
+        Kind::Account,
+        Kind::Probe,
+        Kind::Place,
+        Kind::Query,
+        Kind::DeadMan,
+    ] {
+        let mut world = World::quoting();
+        if kind == Kind::Query {
+            world.fault(Kind::Cancel, Fault::UnknownLost, 36);
+        }
+        world.fault(kind, Fault::Refuse(Why::Weight, secs(20)), 1);
+        if matches!(kind, Kind::Place | Kind::Query) {
+            world.operator(Operator::CancelAll);
+        }
+        let since = world.now;
+        while world.said(since, |w| matches!(w, What::BackOff(Why::Weight, _))) == 0 {
+            world.run(ms(1));
+            if kind == Kind::Query && world.now.since(since) > secs(2) {
+                return;
+            }
+        }
+        let start = world.now;
+        world.run(ms(1));
+        let begun = world.now;
+        world.run(ms(19_900));
+        assert_eq!(world.count(begun, is_request), 0, "after {kind:?}");
+        assert_eq!(world.said(start, |w| matches!(w, What::BackOff(..))), 1);
+        world.until(secs(15), |w| w.is_full(ETH));
+    }
+}
+
+#[test]
+fn safety_cancels_go_out_as_soon_as_a_ban_ends() {
+    let mut world = World::quoting();
+    world.fault(Kind::CancelAll, Fault::Refuse(Why::Weight, secs(5)), 1);
+    world.operator(Operator::Kill);
+    world.run(ms(4_900));
+    assert_ne!(world.resting(ETH), (0, 0));
+    world.until(ms(300), |w| w.resting(ETH) == (0, 0));
+}
+
+#[test]
+fn routine_requests_wait_when_weight_is_short_and_cancels_do_not() {
+    let mut world = World::quoting();
+    world.run(secs(1));
+    world.step(&Event::Reply(Reply::Weight(1_900)));
+    let since = world.now;
+    world.run(secs(50));
+    let routine = world.count(since, |a| {
+        matches!(
+            a,
+            Action::Probe(_) | Action::FetchAccount | Action::FetchTrades(..)
+        )
+    });
+    assert_eq!(routine, 0);
+    assert!(world.is_full(ETH), "the switch has reserved capacity");
+    world.operator(Operator::Kill);
+    world.until(ms(100), |w| w.resting(ETH) == (0, 0));
+}
+
+#[test]
+fn a_trending_market_keeps_to_the_cancel_budget_and_to_the_age_of_orders() {
+    let mut world = World::quoting();
+    for _ in 0..600 {
+        let bid = world.venue(ETH).bid + 3;
+        world.move_to(ETH, bid);
+        world.run(ms(500));
+    }
+    let view = world.view_of(ETH);
+    assert!(view.record.cancels_per_min_max <= 50, "{:?}", view.record);
+    assert!(view.touch.is_some() && view.obstacle.is_none());
+}
+
+#[test]
+fn weight_of_a_calm_hour_is_small() {
+    let mut world = World::quoting();
+    world.run(secs(3_600));
+    let used = world.engine.shared.weight.used(world.now);
+    assert!(used <= 200, "{used} in the last minute");
+    assert!(world.is_full(ETH));
+}
+
+#[test]
+fn limits_on_orders_hold_new_ones_and_not_cancels() {
+    let mut world = World::quoting();
+    world.fault(Kind::Place, Fault::Refuse(Why::OrderRate, secs(6)), 36);
+    world.operator(Operator::CancelAll);
+    world.run(secs(1));
+    let since = world.now;
+    world.run(ms(4_500));
+    assert_eq!(world.places(since), 0);
+    let said = world.said(Mono(0), |w| matches!(w, What::BackOff(Why::OrderRate, _)));
+    assert_eq!(said, 1, "once, not once an order");
+    world.until(secs(10), |w| w.is_full(ETH));
+}

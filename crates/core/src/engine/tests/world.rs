@@ -97,6 +97,11 @@ pub struct World {
     pub depth_late_by: Span,
     /// A position from elsewhere excuses the bound.
     pub is_bound_checked: bool,
+    /// Parcels take up to this much longer, so that they overtake each other.
+    pub jitter_ms: u64,
+    /// Every so many answers and user events come twice; zero for none.
+    pub repeat_every: u64,
+    seed: u64,
     up: BTreeSet<usize>,
     queue: BTreeMap<(Mono, u64), Parcel>,
     sequence: u64,
@@ -137,6 +142,9 @@ impl World {
             dead_links: BTreeSet::new(),
             depth_late_by: Span::ZERO,
             is_bound_checked: true,
+            jitter_ms: 0,
+            repeat_every: 0,
+            seed: 1,
             up: BTreeSet::new(),
             queue: BTreeMap::new(),
             sequence: 0,
@@ -241,6 +249,13 @@ impl World {
         self.resting(symbol) == (layers, layers)
     }
 
+    /// Every layer rests that the present position leaves.
+    pub fn is_full_or_reduced(&self) -> bool {
+        let desk = self.engine.desk(ETH).expect("a known symbol");
+        let wanted = (desk.expected(Side::Buy), desk.expected(Side::Sell));
+        wanted.0 > 0 && wanted.1 > 0 && self.resting(ETH) == wanted
+    }
+
     /// Actions since an instant that satisfy `what`.
     pub fn count(&self, since: Mono, what: impl Fn(&Action) -> bool) -> usize {
         let after = self.log.iter().filter(|(at, _)| *at >= since);
@@ -321,8 +336,27 @@ impl World {
 
     fn send(&mut self, delay: Span, parcel: Parcel) {
         self.sequence += 1;
-        self.queue
-            .insert((self.now.after(delay), self.sequence), parcel);
+        let is_heard = matches!(parcel, Parcel::User(_) | Parcel::Reply(_));
+        let is_market = matches!(
+            parcel,
+            Parcel::Depth(..) | Parcel::Ticker(..) | Parcel::Link(..)
+        );
+        // Linear congruential (Knuth's MMIX), for delays only.
+        self.seed = self
+            .seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let late = match is_market || self.jitter_ms == 0 {
+            true => 0,
+            false => i64::try_from((self.seed >> 33) % self.jitter_ms).expect("small"),
+        };
+        let at = self.now.after(delay).after(ms(late));
+        if is_heard && self.repeat_every > 0 && self.sequence.is_multiple_of(self.repeat_every) {
+            self.queue
+                .insert((at.after(ms(7)), self.sequence), parcel.clone());
+            self.sequence += 1;
+        }
+        self.queue.insert((at, self.sequence), parcel);
     }
 
     fn feed(&mut self) {
@@ -400,6 +434,15 @@ impl World {
             left -= part;
             let event = self.venue(ETH).fill(id, part, None, wall);
             self.tell_all(event);
+        }
+    }
+
+    /// A bid fills while nobody can be told.
+    pub fn take_missing_fills(&mut self) {
+        let wall = self.wall();
+        if let Owner::Ours(id) = self.best(Side::Buy).owner {
+            let told = self.venue(ETH).fill(id, 20, None, wall);
+            assert!(told.is_some());
         }
     }
 
@@ -744,8 +787,9 @@ impl World {
             }
             Action::CancelAll(symbol) => {
                 let orders = &self.venues[symbol].orders;
-                let foreign = orders.iter().filter(|o| o.report.owner == Owner::Foreign);
-                assert_eq!(foreign.count(), 0, "a foreign order is cancelled");
+                let others = orders.iter();
+                let others = others.filter(|o| !matches!(o.report.owner, Owner::Ours(_)));
+                assert_eq!(others.count(), 0, "an order of somebody else is cancelled");
             }
             _ => {}
         }
