@@ -13,7 +13,7 @@ use phoenix_core::event::{
 use phoenix_core::instrument::{SymbolId, ethusdc};
 use phoenix_core::order::{Execute, NewOrder, OrderId, Owner};
 use phoenix_core::params::ethusdc_defaults;
-use phoenix_core::units::{E8, Lots, Mono, Now, Price8, Quote, Ratio, Side, Span, Ticks, Wall};
+use phoenix_core::units::{E8, Lots, Mono, Now, Price8, Quote, Ratio, Side, Span, Wall};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How far the tape's frames lie behind the engine's wall clock: an ordinary way through the network.
@@ -463,15 +463,5 @@ impl Desk {
             }
             _ => unreachable!("only lists are delivered here"),
         }
-    }
-
-    /// Best price of ours on a side; where the ladder begins.
-    pub fn best_price(&self, symbol: SymbolId, side: Side) -> Option<Ticks> {
-        let mine = self
-            .open
-            .values()
-            .filter(|r| r.order.symbol == symbol && r.order.side == side);
-        mine.map(|r| r.order.price)
-            .max_by_key(|p| side.sign() * p.0)
     }
 }

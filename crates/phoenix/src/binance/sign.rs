@@ -14,7 +14,9 @@ use std::fmt;
 
 /// Longest RSA signature that is made: 8192-bit keys.
 const RSA_BYTES_MAX: usize = 1_024;
-/// Text of the others: 64 bytes of Ed25519 in base64, or 32 bytes of HMAC in hex.
+/// Hex of an HMAC-SHA256.
+const HEX_LEN: usize = 64;
+/// Base64 of the 64 bytes of an Ed25519 signature.
 const SHORT_MAX: usize = 88;
 
 /// A key that cannot be used. Says nothing of its content.
@@ -132,17 +134,18 @@ impl Signer {
     /// # Errors
     /// [`SignError`] when the cryptographic library fails.
     pub fn sign(&self, payload: &[u8]) -> Result<Signature, SignError> {
-        let mut text = ArrayVec::new();
-        match &self.key {
+        let text = match &self.key {
             Key::Hmac(key) => {
-                for byte in hmac::sign(key, payload).as_ref() {
-                    text.push(hex(byte >> 4));
-                    text.push(hex(byte & 15));
+                let tag = hmac::sign(key, payload);
+                let mut text = [b'0'; HEX_LEN];
+                for (pair, byte) in text.chunks_exact_mut(2).zip(tag.as_ref()) {
+                    pair.copy_from_slice(&[hex(byte >> 4), hex(byte & 15)]);
                 }
+                Text::Hex(text)
             }
             Key::Ed25519(pair) => {
                 let signed = pair.try_sign(payload).map_err(|_| SignError)?;
-                base64_into(signed.as_ref(), &mut text)?;
+                Text::Short(short_base64(signed.as_ref())?)
             }
             Key::Rsa(pair) => {
                 let mut raw = [0; RSA_BYTES_MAX];
@@ -150,11 +153,9 @@ impl Signer {
                 let rng = rand::SystemRandom::new();
                 pair.sign(&signature::RSA_PKCS1_SHA256, &rng, payload, raw)
                     .map_err(|_| SignError)?;
-                let text = Text::Long(STANDARD.encode(raw).into_bytes());
-                return Ok(Signature { text });
+                Text::Long(STANDARD.encode(raw).into_bytes())
             }
-        }
-        let text = Text::Short(text);
+        };
         Ok(Signature { text })
     }
 }
@@ -169,6 +170,7 @@ pub struct Signature {
 /// acquiring its memory that only that one does.
 #[derive(Clone, PartialEq, Eq)]
 enum Text {
+    Hex([u8; HEX_LEN]),
     Short(ArrayVec<u8, SHORT_MAX>),
     Long(Vec<u8>),
 }
@@ -184,6 +186,7 @@ impl Signature {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.text {
+            Text::Hex(text) => text,
             Text::Short(text) => text,
             Text::Long(text) => text,
         }
@@ -191,12 +194,10 @@ impl Signature {
 
     /// Appends it as it stands in a URL, where the `+`, `/` and `=` of base64 must be encoded.
     pub fn append_for_url(&self, out: &mut Vec<u8>) {
-        let text = self.as_bytes();
-        if !text.iter().any(|b| matches!(b, b'+' | b'/' | b'=')) {
-            out.extend_from_slice(text);
-            return;
+        if let Text::Hex(text) = &self.text {
+            return out.extend_from_slice(text);
         }
-        for &byte in text {
+        for &byte in self.as_bytes() {
             match byte {
                 b'+' => out.extend_from_slice(b"%2B"),
                 b'/' => out.extend_from_slice(b"%2F"),
@@ -215,13 +216,15 @@ const fn hex(nibble: u8) -> u8 {
     }
 }
 
-fn base64_into(raw: &[u8], text: &mut ArrayVec<u8, SHORT_MAX>) -> Result<(), SignError> {
+fn short_base64(raw: &[u8]) -> Result<ArrayVec<u8, SHORT_MAX>, SignError> {
     let mut buffer = [0; SHORT_MAX];
     let len = STANDARD
         .encode_slice(raw, &mut buffer)
         .map_err(|_| SignError)?;
-    let encoded = buffer.get(..len).ok_or(SignError)?;
-    text.try_extend_from_slice(encoded).map_err(|_| SignError)
+    let mut text = ArrayVec::new();
+    text.try_extend_from_slice(buffer.get(..len).ok_or(SignError)?)
+        .map_err(|_| SignError)?;
+    Ok(text)
 }
 
 fn check_text(secret: &SecretString) -> Result<(), KeyError> {
