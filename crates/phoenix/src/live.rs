@@ -9,6 +9,7 @@ pub mod links;
 pub mod listen_key;
 pub mod notices;
 pub mod orders;
+pub mod paper;
 pub mod rest;
 pub mod session;
 pub mod summary;

@@ -87,6 +87,22 @@ fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) -> Duration {
 
 /// Runs a market maker for `seconds` on the stage while `meanwhile` watches and interferes.
 fn trade(stage: &Stage, seconds: u64, meanwhile: impl FnOnce(&Stage)) -> Finished {
+    trade_with(stage, seconds, Sending::Real, meanwhile)
+}
+
+/// Whether orders reach the exchange.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    Real,
+    Dry,
+}
+
+fn trade_with(
+    stage: &Stage,
+    seconds: u64,
+    sending: Sending,
+    meanwhile: impl FnOnce(&Stage),
+) -> Finished {
     let folder = tempfile::tempdir().expect("a folder");
     let config =
         demo::config(stage, &["ETHUSDC".to_owned()], folder.path()).expect("a configuration");
@@ -97,7 +113,7 @@ fn trade(stage: &Stage, seconds: u64, meanwhile: impl FnOnce(&Stage)) -> Finishe
         venue_name: "test".to_owned(),
         signer: Arc::clone(&stage.signer),
         fingerprint: "walk".to_owned(),
-        dry_run: false,
+        dry_run: sending == Sending::Dry,
         clear_halt: false,
         seconds: Some(Duration::from_secs(seconds)),
     };
@@ -177,4 +193,20 @@ fn each_cut_connection_is_made_again_and_the_ladder_comes_back() {
         finished.codes.contains("link_down"),
         "the cuts were noticed"
     );
+}
+
+#[test]
+fn a_dry_run_decides_on_a_full_ladder_and_sends_nothing() {
+    let stage = hmac();
+    let finished = trade_with(&stage, 5, Sending::Dry, |_| {});
+    assert_eq!(finished.ended, Ended::Stopped);
+    let record = &finished.view.symbols.first().expect("a symbol").record;
+    assert!(record.full_quote_at.is_some(), "it decided");
+    let (orders, armed) = stage.server.with_exchange(|exchange| {
+        (
+            exchange.ledger_orders(MAKER, ETH).len(),
+            exchange.countdown_due_us(MAKER, ETH),
+        )
+    });
+    assert_eq!((orders, armed), (0, None), "and nothing left the process");
 }

@@ -4,6 +4,7 @@
 use super::clock::Clock;
 use super::links::{AfterLoss, LinkEvent, LinkSlot, Target};
 use super::orders::{Answered, Desk, OrderChannel, OrderEvent};
+use super::paper::Paper;
 use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
 use crate::binance::contracts::Contracts;
 use crate::binance::decode::market::MarketDecoder;
@@ -97,7 +98,8 @@ pub struct Hot {
     timer: Pin<Box<Sleep>>,
     view_at: Mono,
     batch: Vec<NewOrder>,
-    dry_run: bool,
+    /// In a dry run, what stands in for the exchange: nothing that changes anything is sent.
+    paper: Option<Paper>,
     /// Messages for the cold thread that found no room, by whether the books depend on them.
     backlog: Vec<ToCold>,
     dropped: u64,
@@ -136,7 +138,7 @@ impl Hot {
             timer: Box::pin(tokio::time::sleep_until(Instant::now())),
             view_at: now,
             batch: Vec::with_capacity(ACTIONS_CAPACITY),
-            dry_run: setup.dry_run,
+            paper: setup.dry_run.then(Paper::default),
             backlog: Vec::new(),
             dropped: 0,
             unreadable: 0,
@@ -183,6 +185,7 @@ impl Hot {
             let woken = std::future::poll_fn(|cx| self.poll_woken(cx)).await;
             self.on_woken(woken);
             self.drain_answers();
+            self.drain_paper();
             self.send_view();
             self.set_timer();
             self.send_backlog();
@@ -360,6 +363,13 @@ impl Hot {
         }
     }
 
+    /// What a dry run is told in place of answers; each can lead to more, and all come to rest.
+    fn drain_paper(&mut self) {
+        while let Some(word) = self.paper.as_mut().and_then(Paper::next_word) {
+            self.step(&word.event());
+        }
+    }
+
     fn on_answer(&mut self, answered: &Answered) {
         if let Outcome::Refused(refusal) = answered.outcome
             && refusal.why == Why::Clock
@@ -381,27 +391,29 @@ impl Hot {
         let actions = std::mem::take(&mut self.actions);
         for action in actions.as_slice() {
             if !matches!(action, Action::Place(_)) {
-                self.flush_batch();
+                self.flush_batch(now);
             }
             self.carry_out_one(*action, now);
         }
-        self.flush_batch();
+        self.flush_batch(now);
         self.actions = actions;
     }
 
     fn carry_out_one(&mut self, action: Action, now: Now) {
+        if let Some(paper) = &mut self.paper
+            && paper.on_action(&action, now)
+        {
+            tracing::debug!(?action, "dry run: not sent");
+            return;
+        }
         let desk = Desk {
             contracts: &self.contracts,
             account: &self.account,
         };
         match action {
-            Action::Place(approved) => {
-                self.batch.push(*approved.inner());
-                self.tell(ToCold::Placed(*approved.inner(), now));
-            }
-            Action::Amend(approved) if !self.dry_run => self.orders.amend(desk, approved.inner()),
-            Action::Cancel(symbol, id) if !self.dry_run => self.orders.cancel(desk, symbol, id),
-            Action::Amend(_) | Action::Cancel(..) => {}
+            Action::Place(approved) => self.batch.push(*approved.inner()),
+            Action::Amend(approved) => self.orders.amend(desk, approved.inner()),
+            Action::Cancel(symbol, id) => self.orders.cancel(desk, symbol, id),
             Action::Say(notice) => self.tell(ToCold::Notice(notice, now)),
             Action::Reconnect(link) => self.renew_link(link),
             Action::RenewListenKey => self.tell(ToCold::NeedListenKey),
@@ -420,17 +432,19 @@ impl Hot {
         }
     }
 
-    fn flush_batch(&mut self) {
+    /// Sends the collected orders first and tells the journal of them afterwards.
+    fn flush_batch(&mut self, now: Now) {
         if self.batch.is_empty() {
             return;
         }
         let batch = std::mem::take(&mut self.batch);
-        if !self.dry_run {
-            let desk = Desk {
-                contracts: &self.contracts,
-                account: &self.account,
-            };
-            self.orders.place(desk, &batch);
+        let desk = Desk {
+            contracts: &self.contracts,
+            account: &self.account,
+        };
+        self.orders.place(desk, &batch);
+        for order in &batch {
+            self.tell(ToCold::Placed(*order, now));
         }
         self.batch = batch;
         self.batch.clear();
@@ -545,7 +559,7 @@ fn target_of(url: &str) -> Result<Target, NetError> {
 impl std::fmt::Debug for Hot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hot")
-            .field("dry_run", &self.dry_run)
+            .field("dry_run", &self.paper.is_some())
             .finish_non_exhaustive()
     }
 }
