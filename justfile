@@ -22,6 +22,12 @@ bench:
     cargo bench -p phoenix --bench book
     cargo bench -p phoenix --bench step
 
+# What the market maker alone costs on fifteen symbols at the real message rate: run the two in two terminals.
+idle-exchange:
+    cargo run --release -- exchange --listen 127.0.0.1:18080 --seed 4 --key idle-key-0001 --secret idle-secret-0001 --symbols ETHUSDC,BTCUSDC,SOLUSDC,BNBUSDC,XRPUSDC,DOGEUSDC,ADAUSDC,LINKUSDC,AVAXUSDC,LTCUSDC,BCHUSDC,SUIUSDC,NEARUSDC,UNIUSDC,FILUSDC
+idle-cost:
+    BINANCE_API_KEY=idle-key-0001 BINANCE_API_SECRET=idle-secret-0001 cargo run --release -- run -c crates/phoenix/tests/fixtures/fifteen_symbols.yaml --rest-url http://127.0.0.1:18080 --ws-url ws://127.0.0.1:18080 --seconds 60 --json
+
 # Real clients against the embedded exchange (needs Python 3 and PyPI).
 clients:
     bash crates/phoenix/tests/clients/run.sh
