@@ -276,10 +276,11 @@ impl Desk {
     /// ours, one by one when a foreign order would be hit too or when they may not have arrived yet. Orders that
     /// take are over before a cancel could reach them. Request weight never delays it, a ban does.
     pub(super) fn pull(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
-        let (mut count, mut resting) = (0_u32, 0_u32);
+        let (mut count, mut resting, mut first) = (0_u32, 0_u32, 0_u32);
         for order in self.tracker.iter().filter(|o| is_pullable(o, now.mono)) {
             count += 1;
             resting += u32::from(order.is_confirmed());
+            first += u32::from(!is_cancel_repeated(order));
         }
         let retry = self
             .tracker
@@ -298,10 +299,12 @@ impl Desk {
             return;
         }
         for order in self.tracker.iter().filter(|o| is_pullable(o, now.mono)) {
-            self.ratios
-                .on_canceled(now.mono.since(order.placed_at), now.mono);
+            if !is_cancel_repeated(order) {
+                self.ratios
+                    .on_canceled(now.mono.since(order.placed_at), now.mono);
+            }
         }
-        self.on_cancels_sent(count, now.mono);
+        self.on_cancels_sent(first, now.mono);
         if resting > 1 && !self.truth.has_foreign_orders() {
             self.tracker.on_cancel_all_sent(now.mono);
             let weight = Request::CancelAll.weight();
@@ -475,4 +478,9 @@ impl Desk {
 /// Whether cancelling an order makes sense: it rests or may rest, and no cancel is on its way.
 fn is_pullable(order: &Order, now: Mono) -> bool {
     order.execute != Execute::TakeReduce && order.can_cancel(now)
+}
+
+/// Whether an earlier cancel of it failed or was lost: an order is cancelled once, whatever that takes.
+fn is_cancel_repeated(order: &Order) -> bool {
+    order.cancel_not_before > order.placed_at
 }

@@ -1,8 +1,8 @@
 //! Promise `accounted`: every order of ours is known or found, and none of others is touched.
 
-use super::world::{ETH, Fault, Kind, World, ms, refused, secs};
+use super::world::{Answer, ETH, Fault, Kind, World, ms, refused, secs};
 use crate::action::Action;
-use crate::event::{Account, Event, Execution, Operator, Reply, Why};
+use crate::event::{Account, Event, Execution, Malformed, Operator, Reply, Stream, Why};
 use crate::notice::{HaltReason, What};
 use crate::order::{Execute, OrderId, Owner};
 use crate::units::{Lots, Mono, Side, Span};
@@ -171,4 +171,61 @@ fn an_order_that_takes_is_never_cancelled() {
     });
     assert_eq!(cancels, 0);
     assert_eq!(world.view_of(ETH).position, Lots(0));
+}
+
+#[test]
+fn an_account_read_before_a_doubt_or_a_fill_proves_nothing() {
+    let mut world = World::quoting();
+    let asked = world.now;
+    world.run(ms(10));
+    world.take_from(Side::Buy, 50);
+    world.run(ms(5));
+    let flat = Answer::Account(asked, Ok((alloc::vec::Vec::new(), world.wall())));
+    world.answer(&flat);
+    world.answer(&flat);
+    world.step(&Event::Account(Account::Malformed(Malformed::Shape)));
+    world.answer(&flat);
+    assert_eq!(world.view_of(ETH).position, Lots(50));
+    world.run(secs(5));
+    let repaired = |w: &What| matches!(w, What::PositionRepaired(..));
+    assert_eq!(world.said(Mono(0), repaired), 0);
+    assert_eq!(world.view_of(ETH).position, Lots(50));
+}
+
+#[test]
+fn an_account_read_before_a_doubt_leaves_the_doubt() {
+    let mut world = World::quoting();
+    let asked = world.now;
+    world.run(ms(10));
+    // Fills that nobody told of, and the connection that should have is found dead afterwards.
+    world.silent.insert(Stream::User);
+    world.take_missing_fills();
+    world.silent.clear();
+    world.fault(Kind::Account, Fault::LoseReply, 1);
+    world.step(&Event::Account(Account::ListenKeyExpired));
+    world.run(ms(300));
+    let since = world.now;
+    world.answer(&Answer::Account(
+        asked,
+        Ok((alloc::vec::Vec::new(), world.wall())),
+    ));
+    world.run(ms(500));
+    assert_eq!(world.places(since), 0, "the position is not known yet");
+    world.until(secs(10), World::is_full_or_reduced);
+    assert_eq!(world.view_of(ETH).position, Lots(20));
+}
+
+#[test]
+fn a_difference_of_position_is_repaired_after_one_re_check_within_seconds() {
+    let mut world = World::quoting();
+    world.run(secs(5));
+    world.venue(ETH).position = 120;
+    let since = world.now;
+    let took = world.until(secs(40), |w| {
+        w.said(since, |n| matches!(n, What::PositionRepaired(..))) == 1
+    });
+    let checks = world.count(since, |a| *a == Action::FetchAccount);
+    assert_eq!(checks, 2, "seen once and once more");
+    assert!(took <= secs(33), "{took:?}");
+    assert_eq!(world.view_of(ETH).position, Lots(120));
 }

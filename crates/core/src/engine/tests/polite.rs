@@ -111,3 +111,12 @@ fn limits_on_orders_hold_new_ones_and_not_cancels() {
     assert_eq!(said, 1, "once, not once an order");
     world.until(secs(10), |w| w.is_full(ETH));
 }
+
+#[test]
+fn a_cancel_that_must_be_repeated_is_spent_once() {
+    let mut world = World::quoting();
+    world.fault(Kind::CancelAll, Fault::UnknownLost, 4);
+    world.operator(Operator::Kill);
+    world.until(secs(10), |w| w.resting(ETH) == (0, 0));
+    assert_eq!(world.view_of(ETH).cancels_last_min, 36);
+}
