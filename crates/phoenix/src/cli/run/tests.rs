@@ -150,7 +150,7 @@ fn wrong_arguments_are_refused() {
         "demo --replay a --speed 0",
         "demo --replay a --seed 1",
         "exchange --secret s",
-        "exchange --key k --secret s --rsa p.pem",
+        "exchange --rsa p.pem",
         "exchange --account nosecret",
         "exchange --account :x",
         "exchange --loop",
