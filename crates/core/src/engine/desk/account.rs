@@ -272,7 +272,9 @@ impl Desk {
     /// Orders sent together are refused together: the same reason is told once a while.
     fn tell_refusal(&mut self, id: OrderId, refusal: &Refusal, now: Now, actions: &mut Actions) {
         let is_limit = matches!(refusal.why, Why::OrderRate | Why::Weight | Why::Throttled);
-        if refusal.why == Why::WouldTake || is_limit {
+        // An amendment that meets its order's last fill finds it gone: nothing for people.
+        let is_routine = matches!(refusal.why, Why::WouldTake | Why::NoSuchOrder);
+        if is_routine || is_limit {
             return;
         }
         let is_told = self
