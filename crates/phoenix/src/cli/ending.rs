@@ -69,7 +69,7 @@ pub fn is_durable(finished: &Finished, journal: &Path) -> bool {
 pub fn tell_start_error(command: &str, error: &StartError) -> Exit {
     match error {
         StartError::Config(issues) => {
-            issues.iter().for_each(|issue| eprintln!("{issue}"));
+            issues.iter().for_each(|issue| eprintln!("error: {issue}"));
             Exit::Config
         }
         StartError::Busy(why) => {

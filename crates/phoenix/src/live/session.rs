@@ -140,13 +140,9 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     )?
     .with_window(recv_window(&setup));
     let mut estimate = OffsetEstimate::default();
-    if !clock_sync::synchronise(&rest, &mut estimate).await {
-        let why = format!(
-            "{} does not answer; check the address and the network",
-            setup.venue.rest()
-        );
-        return Err(StartError::Venue(why));
-    }
+    clock_sync::synchronise(&rest, &mut estimate)
+        .await
+        .map_err(|why| StartError::Venue(format!("{}: {why}", setup.venue.rest())))?;
     let booted = boot::boot(&setup, &rest).await?;
     let started_ns = clock.mono().raw();
     let (to_hot, hot_inbox) = mpsc::channel(TO_HOT_MAX);

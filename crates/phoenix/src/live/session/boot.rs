@@ -130,7 +130,7 @@ fn wanted<'a>(
 ) -> Result<Vec<(&'a SymbolConfig, &'a Listed)>, StartError> {
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for symbol in &config.symbols {
-        let key = format!("symbols.{}", symbol.symbol);
+        let key = format!("symbols.{}.symbol", symbol.symbol);
         let listed = info
             .listed
             .iter()
