@@ -74,6 +74,8 @@ pub struct Desk {
     is_position_high: bool,
     ending: Ending,
     pub(super) cancel_budget: CancelBudget,
+    /// Those of them that were a matter of safety, which the promise `polite` exempts.
+    safety_cancels: CancelBudget,
     pub(super) ratios: Ratios,
     refusals: Refusals,
     timers: Timers,
@@ -140,6 +142,7 @@ impl Desk {
             is_position_high: false,
             ending: Ending::None,
             cancel_budget: CancelBudget::new(params.orders.cancels_per_min_max),
+            safety_cancels: CancelBudget::new(u32::MAX),
             ratios: Ratios::new(),
             refusals: Refusals::new(),
             timers,
@@ -330,6 +333,7 @@ impl Desk {
         self.record.cancels += u64::from(count);
         for _ in 0..count {
             self.cancel_budget.on_cancel(now);
+            self.safety_cancels.on_cancel(now);
         }
     }
 
@@ -415,8 +419,11 @@ impl Desk {
             is_two_sided: self.tracker.resting_count(Side::Buy) > 0
                 && self.tracker.resting_count(Side::Sell) > 0,
         });
-        self.record
-            .on_cancel_rate(self.cancel_budget.used(now.mono));
+        let discretionary = self
+            .cancel_budget
+            .used(now.mono)
+            .saturating_sub(self.safety_cancels.used(now.mono));
+        self.record.on_cancel_rate(discretionary);
         let used = self.notional_used(now.mono, shared);
         shared.on_notional(self.symbol, used);
         if self.touch().is_some() && self.liveness.is_quotable(now.mono) {

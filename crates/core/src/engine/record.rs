@@ -24,7 +24,7 @@ pub struct Record {
     pub requotes: u64,
     /// Cancels sent, safety cancels included.
     pub cancels: u64,
-    /// Most cancels sent in any sliding minute.
+    /// Most cancels sent in any sliding minute, those for safety left out (promise `polite`).
     pub cancels_per_min_max: u32,
     /// When quoting was allowed for the first time.
     pub ready_at: Option<Mono>,

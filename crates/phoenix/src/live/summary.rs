@@ -32,7 +32,7 @@ pub struct Summary {
     pub position_abs_max: f64,
     /// `net_max` of that symbol, base units.
     pub net_max: f64,
-    /// Most cancels in any sliding minute, of the worst symbol.
+    /// Most cancels in any sliding minute, those for safety (a pull, the end) left out, of the worst symbol.
     pub cancels_per_min_max: u32,
     /// Time from the start until every layer of the slowest symbol rested; `null` when that never came.
     pub time_to_full_quote_s: Option<f64>,

@@ -257,6 +257,9 @@ impl Desk {
         while let Some(cancel) = self.differ.plan().cancels.get(index).copied() {
             index += 1;
             self.cancel_budget.on_cancel(now.mono);
+            if cancel.urgency == Urgency::Safety {
+                self.safety_cancels.on_cancel(now.mono);
+            }
             self.record.cancels += 1;
             if let Some(order) = self.tracker.order(cancel.id) {
                 self.ratios
