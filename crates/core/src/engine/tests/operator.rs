@@ -78,6 +78,12 @@ fn a_graceful_stop_ends_once_with_nothing_open_and_the_switch_disarmed() {
     assert_eq!(stops(&world), 1);
     assert_eq!(world.venue(ETH).dead_man_at, None, "never armed again");
     assert_eq!(world.resting(ETH), (0, 0));
+    let desk = world.engine.desk(ETH).expect("the desk");
+    assert!(desk.record.cancels >= 36, "everything was cancelled");
+    assert_eq!(
+        desk.record.cancels_per_min_max, 0,
+        "and none of it counts as churn"
+    );
 }
 
 #[test]
