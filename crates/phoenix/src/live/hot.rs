@@ -18,7 +18,6 @@ use phoenix_core::event::{
     Account, AccountReason, Event, Link, LinkState, Malformed, Operator, Outcome, Reply, Stream,
     Why,
 };
-use phoenix_core::notice::{Notice, What};
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
 use std::future::Future;
@@ -562,12 +561,6 @@ impl std::fmt::Debug for Hot {
             .field("dry_run", &self.paper.is_some())
             .finish_non_exhaustive()
     }
-}
-
-/// A notice that the shell itself makes.
-#[must_use]
-pub const fn shell_notice(what: What) -> Notice {
-    Notice { symbol: None, what }
 }
 
 /// Asks the hot thread for a graceful end.
