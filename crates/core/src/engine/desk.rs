@@ -4,11 +4,13 @@
 mod account;
 mod dead_man;
 mod halt;
+pub(super) mod kept;
 mod market;
 mod quote;
 mod truth;
 mod vouch;
 
+use super::contain::DeskFault;
 use super::record::{Moment, Record};
 use super::requests::Request;
 use super::shared::Shared;
@@ -103,6 +105,8 @@ pub struct Desk {
     /// Whether a second instance was reported already; said once.
     second_instance: bool,
     pub(super) is_removed: bool,
+    /// Put in on purpose, for drills.
+    pub(super) fault: Option<DeskFault>,
 }
 
 impl Desk {
@@ -163,6 +167,7 @@ impl Desk {
             obstacle: Some(Missing::NotReady),
             second_instance: false,
             is_removed: false,
+            fault: None,
         }
     }
 
@@ -394,6 +399,7 @@ impl Desk {
                 | Timer::Halt
                 | Timer::Stop
                 | Timer::DeadMan
+                | Timer::Restart
                 | Timer::Sample => {}
             }
         }
@@ -472,6 +478,7 @@ impl Desk {
         (self.reducing_paused.buy, self.reducing_paused.sell).hash(&mut digest);
         (self.vouch.facts(), self.snapshot_at, self.snapshots_failed).hash(&mut digest);
         (self.layers_before, self.is_removed, self.second_instance).hash(&mut digest);
+        self.fault.hash(&mut digest);
         digest.finish()
     }
 
