@@ -30,6 +30,9 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// A graceful end that takes longer than this is abandoned; what is open is then cancelled from outside.
 pub const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Longest wait for room in the hot thread's queue.
+const TELL_LIMIT: Duration = Duration::from_secs(1);
+
 /// How the run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -37,8 +40,10 @@ pub enum Ended {
     Stopped,
     /// The graceful end took too long or was cut short.
     Abandoned,
-    /// The hot thread ended by itself.
+    /// The hot thread panicked or ended by itself.
     HotGone,
+    /// The cold side panicked.
+    ColdPanicked,
 }
 
 /// Requests of the outside world to end or change the run.
@@ -68,6 +73,7 @@ pub struct Cold {
     was_killed: bool,
     /// When to stop by itself.
     deadline: Option<Instant>,
+    panic_at: Option<Instant>,
     stopping_since: Option<Instant>,
     sampled_at: Instant,
     positions: Vec<(SymbolId, i64)>,
@@ -108,6 +114,8 @@ pub struct ColdSetup {
     pub kill_file: Option<PathBuf>,
     /// Length of the run, if bounded.
     pub seconds: Option<Duration>,
+    /// When a drill wants this side to panic.
+    pub panic_after: Option<Duration>,
 }
 
 impl Cold {
@@ -128,6 +136,7 @@ impl Cold {
             kill_file: setup.kill_file,
             was_killed: false,
             deadline: setup.seconds.map(|s| now + s),
+            panic_at: setup.panic_after.map(|after| now + after),
             stopping_since: None,
             sampled_at: now,
             positions: Vec::new(),
@@ -206,13 +215,17 @@ impl Cold {
     }
 
     async fn tell_hot(&self, message: ToHot) {
-        if self.to_hot.send(message).await.is_err() {
-            tracing::debug!("the hot thread is gone");
+        // One that hangs takes nothing: it must not hang this side too.
+        if self.to_hot.send_timeout(message, TELL_LIMIT).await.is_err() {
+            tracing::debug!("the hot thread is gone or takes no messages");
         }
     }
 
     async fn on_tick(&mut self) -> bool {
         self.write_backlog();
+        if self.panic_at.is_some_and(|at| Instant::now() >= at) {
+            panic!("injected fault: the cold thread panics");
+        }
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
             self.deadline = None;
             self.begin_stop().await;

@@ -2,6 +2,8 @@
 //! between. Everything slow belongs to the cold thread, and is never waited for.
 
 use super::clock::Clock;
+use super::contain;
+use super::contain::faults::{Fault, Planned};
 use super::links::{AfterLoss, LinkEvent, LinkSlot, Target};
 use super::orders::{Answered, Desk, OrderChannel, OrderEvent};
 use super::paper::Paper;
@@ -76,6 +78,8 @@ pub struct HotSetup {
     pub symbols: Vec<OwnedConfig>,
     /// Whether orders are decided but not sent.
     pub dry_run: bool,
+    /// What a drill breaks.
+    pub faults: Vec<Planned>,
 }
 
 /// The hot thread's state.
@@ -104,6 +108,8 @@ pub struct Hot {
     dropped: u64,
     unreadable: u64,
     is_over: bool,
+    faults: Vec<Planned>,
+    started: Mono,
 }
 
 impl Hot {
@@ -142,6 +148,8 @@ impl Hot {
             dropped: 0,
             unreadable: 0,
             is_over: false,
+            faults: setup.faults,
+            started: now,
         };
         for config in &setup.symbols {
             hot.step(&config.event());
@@ -183,6 +191,7 @@ impl Hot {
         while !self.is_over {
             let woken = std::future::poll_fn(|cx| self.poll_woken(cx)).await;
             self.on_woken(woken);
+            self.strike_faults();
             self.drain_answers();
             self.drain_paper();
             self.send_view();
@@ -240,6 +249,7 @@ impl Hot {
             }
             Woken::Orders(None) => {}
             Woken::Cold(message) => self.on_cold(message),
+            // The session pulls the orders from outside, or the process is ending and the dead-man switch does it.
             Woken::ColdGone => self.is_over = true,
             Woken::Timer => self.step(&Event::Wakeup),
         }
@@ -281,7 +291,7 @@ impl Hot {
         match decoded {
             Decoded::Event(event) => {
                 self.actions.clear();
-                self.engine.step(now, &event, &mut self.actions);
+                contain::step(&mut self.engine, now, &event, &mut self.actions);
                 let told = of_account(&event, now);
                 self.carry_out(now);
                 if let Some(message) = told {
@@ -381,7 +391,7 @@ impl Hot {
     fn step(&mut self, event: &Event<'_>) {
         let now = self.clock.now();
         self.actions.clear();
-        self.engine.step(now, event, &mut self.actions);
+        contain::step(&mut self.engine, now, event, &mut self.actions);
         self.carry_out(now);
     }
 
@@ -462,8 +472,8 @@ impl Hot {
         if link != Link::Orders {
             let now = self.clock.now();
             let mut actions = Actions::default();
-            self.engine
-                .step(now, &Event::Link(link, LinkState::Down), &mut actions);
+            let down = Event::Link(link, LinkState::Down);
+            contain::step(&mut self.engine, now, &down, &mut actions);
             for action in actions.as_slice() {
                 // Nothing that reconnects can follow from a link that is down: no recursion.
                 if !matches!(action, Action::Reconnect(_)) {
@@ -479,9 +489,28 @@ impl Hot {
             return;
         }
         self.view_at = now.mono.after(VIEW_EVERY);
-        self.engine.refresh_view(now);
+        self.actions.clear();
+        contain::refresh_view(&mut self.engine, now, &mut self.actions);
         let view = Box::new(self.engine.view().clone());
         self.tell(ToCold::View(view));
+        self.carry_out(now);
+    }
+
+    /// What a drill wants broken by now; the view's timer wakes the loop often enough.
+    fn strike_faults(&mut self) {
+        let age = self.clock.mono().since(self.started).raw();
+        let is_due = |planned: &mut Planned| planned.after.as_nanos() <= age.unsigned_abs().into();
+        for planned in self.faults.extract_if(.., is_due) {
+            match planned.fault {
+                Fault::Hot => panic!("injected fault: the hot thread panics"),
+                Fault::Cold => {}
+                Fault::Strategy(fault, symbol) => {
+                    if let Some(contract) = self.contracts.by_name(symbol.as_bytes()) {
+                        self.engine.inject(contract.id, fault);
+                    }
+                }
+            }
+        }
     }
 
     fn set_timer(&mut self) {
