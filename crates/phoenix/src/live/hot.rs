@@ -3,7 +3,7 @@
 
 use super::clock::Clock;
 use super::contain;
-use super::contain::faults::{Fault, Planned};
+use super::contain::faults::{self, Fault, Planned};
 use super::links::{AfterLoss, LinkEvent, LinkSlot, Target};
 use super::orders::{Answered, Desk, OrderChannel, OrderEvent};
 use super::paper::Paper;
@@ -13,12 +13,11 @@ use crate::binance::decode::market::MarketDecoder;
 use crate::binance::decode::user::UserDecoder;
 use crate::binance::decode::{AccountScope, Control, Decoded};
 use crate::binance::routes::{Route, Venue, subscription};
-use crate::net::{Endpoint, NetError};
+use crate::net::NetError;
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
 use phoenix_core::event::{
-    Account, AccountReason, Event, Link, LinkState, Malformed, Operator, Outcome, Reply, Stream,
-    Why,
+    Account, Event, Link, LinkState, Malformed, Operator, Outcome, Reply, Stream, Why,
 };
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
@@ -177,7 +176,7 @@ impl Hot {
             let url = self
                 .venue
                 .streams_url(route, names.iter().map(String::as_str));
-            let target = target_of(&url)?;
+            let target = Target::parse(&url)?;
             match route {
                 Route::Market => self.market.retarget(target),
                 _ => self.public.retarget(target),
@@ -292,7 +291,7 @@ impl Hot {
             Decoded::Event(event) => {
                 self.actions.clear();
                 contain::step(&mut self.engine, now, &event, &mut self.actions);
-                let told = of_account(&event, now);
+                let told = ToCold::of_account(&event, now);
                 self.carry_out(now);
                 if let Some(message) = told {
                     self.tell(message);
@@ -333,7 +332,7 @@ impl Hot {
     fn on_cold(&mut self, message: ToHot) {
         match message {
             ToHot::Reply(reply) => self.on_reply(&reply),
-            ToHot::ListenKey(key) => match target_of(&self.venue.user_url(&key)) {
+            ToHot::ListenKey(key) => match Target::parse(&self.venue.user_url(&key)) {
                 Ok(target) => self.user.retarget(target),
                 Err(error) => tracing::error!(%error, "the user stream's address cannot be used"),
             },
@@ -498,9 +497,7 @@ impl Hot {
 
     /// What a drill wants broken by now; the view's timer wakes the loop often enough.
     fn strike_faults(&mut self) {
-        let age = self.clock.mono().since(self.started).raw();
-        let is_due = |planned: &mut Planned| planned.after.as_nanos() <= age.unsigned_abs().into();
-        for planned in self.faults.extract_if(.., is_due) {
+        for planned in faults::take_due(&mut self.faults, self.clock.mono().since(self.started)) {
             match planned.fault {
                 Fault::Hot => panic!("injected fault: the hot thread panics"),
                 Fault::Cold => {}
@@ -549,39 +546,6 @@ impl Hot {
             self.backlog.remove(0);
         }
     }
-}
-
-/// What the journal wants to know of an account event.
-fn of_account(event: &Event<'_>, now: Now) -> Option<ToCold> {
-    let Event::Account(account) = event else {
-        return None;
-    };
-    match account {
-        Account::Order(update) => Some(ToCold::Updated(Box::new(*update), now)),
-        Account::Update(update) if update.reason == AccountReason::Funding => Some(
-            ToCold::Funding(update.symbol?, update.balance?.change.raw(), update.time),
-        ),
-        Account::Update(_)
-        | Account::Lite(_)
-        | Account::ListenKeyExpired
-        | Account::MarginCall
-        | Account::Malformed(_) => None,
-    }
-}
-
-/// Splits a stream URL into host and request target.
-fn target_of(url: &str) -> Result<Target, NetError> {
-    let (base, path_and_query) = match url.find("://").and_then(|at| {
-        let rest = url.get(at + 3..)?;
-        rest.find('/').map(|slash| at + 3 + slash)
-    }) {
-        Some(split) => url.split_at(split),
-        None => (url, ""),
-    };
-    Ok(Target {
-        endpoint: Endpoint::parse(base)?,
-        path_and_query: path_and_query.to_owned(),
-    })
 }
 
 impl std::fmt::Debug for Hot {

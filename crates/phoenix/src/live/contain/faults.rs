@@ -7,6 +7,7 @@
 use crate::binance::routes::Venue;
 use crate::net::Endpoint;
 use phoenix_core::engine::contain::DeskFault;
+use phoenix_core::units::Span;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -33,6 +34,13 @@ pub struct Planned {
     pub fault: Fault,
     /// When.
     pub after: Duration,
+}
+
+/// Takes what is due at this age of the thread.
+pub fn take_due(list: &mut Vec<Planned>, age: Span) -> Vec<Planned> {
+    let age = Duration::from_nanos(age.raw().unsigned_abs());
+    list.extract_if(.., |planned| planned.after <= age)
+        .collect()
 }
 
 /// What the environment asks for; nothing without the variable.
