@@ -302,12 +302,7 @@ impl Engine {
                 })
             }
             Reply::CancelAll(symbol, outcome) => {
-                if let Outcome::Refused(refusal) = outcome
-                    && self.desk(*symbol).is_none()
-                {
-                    let symbol = Some(*symbol);
-                    self.shared.on_refused(refusal, now.mono, symbol, actions);
-                }
+                self.on_parked_cancel_reply(now.mono, *symbol, outcome, actions);
                 self.with_desk(now, *symbol, actions, |desk, shared, actions| {
                     desk.on_cancel_all_reply(now, outcome, shared, actions);
                 })

@@ -212,6 +212,7 @@ fn a_strategy_that_never_returns_does_not_keep_the_process_from_ending() {
     let output = maker.output();
     let log = log(&output);
     assert!(log.contains("the hot thread hangs"), "{log}");
+    assert_eq!(output.status.code(), Some(6), "{log}");
     assert_eq!((open(&server, ETH), open(&server, BTC)), (0, 0), "{log}");
     server.shutdown();
 }

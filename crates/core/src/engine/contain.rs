@@ -17,7 +17,9 @@ use super::timers::Timer;
 use super::{Engine, streams_of};
 use crate::action::{Action, Actions};
 use crate::digest::Digest;
-use crate::event::{Execution, Link, LiteFill, Market, Operator, OrderReport, OrderUpdate, Resume};
+use crate::event::{
+    Execution, Link, LiteFill, Market, Operator, OrderReport, OrderUpdate, Outcome, Resume,
+};
 use crate::instrument::{Instrument, SymbolId};
 use crate::notice::{HaltReason, Notice, What};
 use crate::order::{OrderId, Owner};
@@ -401,6 +403,21 @@ impl Engine {
             && let Some(keep) = self.parked(symbol)
         {
             keep.kept.contract = *status;
+        }
+    }
+
+    /// Only a limit that its refusal speaks of matters: whether it was done is seen in the list.
+    pub(super) fn on_parked_cancel_reply(
+        &mut self,
+        now: Mono,
+        symbol: SymbolId,
+        outcome: &Outcome<()>,
+        actions: &mut Actions,
+    ) {
+        if let Outcome::Refused(refusal) = outcome
+            && self.parked(symbol).is_some()
+        {
+            self.shared.on_refused(refusal, now, Some(symbol), actions);
         }
     }
 

@@ -30,6 +30,9 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// A graceful end that takes longer than this is abandoned; what is open is then cancelled from outside.
 pub const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Records of the books that wait in memory while the journal takes none. A further one is not kept: the exchange
+/// still has every fill, and the next start asks for those that the journal lacks.
+const BACKLOG_MAX: usize = 65_536;
 /// Longest wait for room in the hot thread's queue.
 const TELL_LIMIT: Duration = Duration::from_secs(1);
 
@@ -40,7 +43,7 @@ pub enum Ended {
     Stopped,
     /// The graceful end took too long or was cut short.
     Abandoned,
-    /// The hot thread panicked or ended by itself.
+    /// The hot thread panicked, hangs, or ended by itself.
     HotGone,
     /// The cold side panicked.
     ColdPanicked,
@@ -74,6 +77,8 @@ pub struct Cold {
     /// When to stop by itself.
     deadline: Option<Instant>,
     panic_at: Option<Instant>,
+    /// Why the journal could not be written when that was last looked at.
+    journal_error: Option<String>,
     stopping_since: Option<Instant>,
     sampled_at: Instant,
     positions: Vec<(SymbolId, i64)>,
@@ -136,6 +141,7 @@ impl Cold {
             kill_file: setup.kill_file,
             was_killed: false,
             deadline: setup.seconds.map(|s| now + s),
+            journal_error: None,
             panic_at: setup.panic_after.map(|after| now + after),
             stopping_since: None,
             sampled_at: now,
@@ -381,7 +387,9 @@ impl Cold {
     fn record_in(recorder: Option<&Recorder>, backlog: &mut VecDeque<Record>, record: Record) {
         let Some(recorder) = recorder else { return };
         if !backlog.is_empty() {
-            backlog.push_back(record);
+            if backlog.len() < BACKLOG_MAX {
+                backlog.push_back(record);
+            }
             return;
         }
         match recorder.record(record) {
@@ -400,6 +408,18 @@ impl Cold {
         let Some(recorder) = &self.recorder else {
             return;
         };
+        // Told when it changes: trading goes on, what waits is written as soon as that works again.
+        let error = recorder.status().error;
+        if error != self.journal_error {
+            match &error {
+                Some(why) => {
+                    tracing::error!(code = "journal", "the journal cannot be written: {why}");
+                    self.alerts.push_back(format!("journal: {why}"));
+                }
+                None => tracing::info!(code = "journal", "the journal is written again"),
+            }
+            self.journal_error = error;
+        }
         while let Some(record) = self.backlog.pop_front() {
             if let Err(Backlog::Returned(record)) = recorder.record(record) {
                 self.backlog.push_front(*record);

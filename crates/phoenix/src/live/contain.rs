@@ -13,6 +13,9 @@ use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
+// A build that aborts on panic would contain nothing.
+const _: () = assert!(cfg!(panic = "unwind"));
+
 /// Name of the thread that trades.
 pub const HOT_THREAD: &str = "phoenix-hot";
 /// Longest message of a panic that is told.
@@ -25,7 +28,7 @@ const FRAMES_MAX: usize = 8;
 /// Steps the engine. A desk that panics is discarded and the event is fed again, so that the other desks hear
 /// it: see [`phoenix_core::engine::contain`].
 ///
-/// `AssertUnwindSafe` holds because of a desk only what its last completed step left is used afterwards, and
+/// `AssertUnwindSafe` holds: of a lost desk only what its last completed step left is used afterwards, and
 /// what desks share is changed by single assignments: counters, limits and instants that may be one event behind.
 ///
 /// # Panics

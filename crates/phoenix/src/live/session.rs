@@ -204,7 +204,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());
     let (stop_began_ns, codes) = (cold.stop_began_ns, std::mem::take(&mut cold.codes));
     drop(cold);
-    end::join(hot).await;
+    let ended = end::join(hot, ended).await;
     end::close_journal(booted.writer, booted.session, ended);
     Ok(Finished {
         ended,

@@ -130,7 +130,7 @@ impl Summary {
             exit: match finished.ended {
                 Ended::Stopped => "designed",
                 Ended::Abandoned => "abandoned: the graceful end took too long or was cut short",
-                Ended::HotGone => "a panic: the hot thread ended by itself",
+                Ended::HotGone => "a panic or hang of the hot thread",
                 Ended::ColdPanicked => "a panic of the cold side",
             },
             per_symbol,

@@ -185,8 +185,8 @@ mod tests {
             ("live", Venue::mainnet()),
             ("local", Venue::mainnet()),
             ("local", Venue::testnet()),
-            ("local", strange("http://127.0.0.1:1", "ws://192.0.2.1:1")),
-            ("local", strange("http://192.0.2.1:1", "ws://127.0.0.1:1")),
+            ("local", strange("http://127.0.0.1:1", "ws://10.0.0.1:1")),
+            ("local", strange("http://10.0.0.1:1", "ws://127.0.0.1:1")),
             ("local", strange("http://localhost:1", "ws://127.0.0.1:1")),
         ];
         for (name, venue) in venues {

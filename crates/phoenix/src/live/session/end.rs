@@ -12,7 +12,6 @@ use phoenix_core::order::Owner;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 /// How long the hot thread may take to end; one that hangs ends with the process.
 const JOIN_LIMIT: Duration = Duration::from_secs(3);
@@ -41,23 +40,25 @@ pub(super) async fn abandon(to_hot: &mpsc::Sender<ToHot>, hot: &JoinHandle<()>) 
 }
 
 async fn is_over(hot: &JoinHandle<()>) -> bool {
-    let deadline = Instant::now() + JOIN_LIMIT;
-    while !hot.is_finished() {
-        if Instant::now() >= deadline {
-            return false;
+    let finished = async {
+        while !hot.is_finished() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    true
+    };
+    tokio::time::timeout(JOIN_LIMIT, finished).await.is_ok()
 }
 
-/// Waits for the hot thread, but not for one that hangs.
-pub(super) async fn join(hot: JoinHandle<()>) {
+/// Waits for the hot thread, but not for one that hangs; an abandoned end was no accident if it did not.
+pub(super) async fn join(hot: JoinHandle<()>, ended: Ended) -> Ended {
     if !is_over(&hot).await {
         tracing::error!("the hot thread hangs: it ends with the process");
+        if ended == Ended::Abandoned {
+            return Ended::HotGone;
+        }
     } else if hot.join().is_err() {
         tracing::error!("the hot thread panicked outside a symbol's logic");
     }
+    ended
 }
 
 /// Asks the exchange what is open; where the engine did not end by itself it cancels first, if only ours would be
