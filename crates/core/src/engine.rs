@@ -39,6 +39,8 @@ pub struct Engine {
     /// The desk being stepped, and how many actions there were before: after a panic the driver discards it
     /// ([`Engine::on_desk_panicked`]).
     stepping: Option<(SymbolId, usize)>,
+    /// The halt that every desk has heard of; kept outside of `step`, which a panic may cut short.
+    halt_heard: Option<HaltReason>,
     is_stopped: bool,
     view: View,
 }
@@ -52,6 +54,7 @@ impl Engine {
             desks: Vec::new(),
             keeps: Vec::new(),
             stepping: None,
+            halt_heard: None,
             is_stopped: false,
             view: View::default(),
         }
@@ -59,7 +62,6 @@ impl Engine {
 
     /// Feeds one event at one instant; appends what should happen.
     pub fn step(&mut self, now: Now, event: &Event<'_>, actions: &mut Actions) {
-        let halt = self.shared.halt;
         match event {
             Event::Wakeup => self.on_wakeup(now, actions),
             Event::Market(symbol, market) => self.on_market(now, *symbol, market, actions),
@@ -71,8 +73,9 @@ impl Engine {
         }
         self.judge_user_stream(now, actions);
         self.poll_parked(now, actions);
-        if halt != self.shared.halt {
+        if self.halt_heard != self.shared.halt {
             // What one symbol met stands for the account: the others do not wait for their next event.
+            self.halt_heard = self.shared.halt;
             self.with_desks(now, actions, |_, _, _| {});
         }
         self.forget_removed();
@@ -117,6 +120,7 @@ impl Engine {
         let mut digest = Digest::default();
         self.shared.digest(&mut digest);
         digest.word(i64::from(self.is_stopped));
+        digest.word(i64::from(self.halt_heard == self.shared.halt));
         for desk in &self.desks {
             digest.word(desk.as_ref().map_or(0, |d| d.digest().cast_signed()));
         }

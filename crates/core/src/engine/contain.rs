@@ -378,8 +378,14 @@ impl Engine {
     // ------------------------------------------------------------------ what a lost desk would have heard
 
     pub(super) fn on_parked_update(&mut self, now: Mono, update: &OrderUpdate) {
-        if let Some(keep) = self.parked(update.report.symbol) {
-            keep.on_order_update(now, update);
+        let Some(keep) = self.parked(update.report.symbol) else {
+            return;
+        };
+        keep.on_order_update(now, update);
+        // The stream that tells of a lost desk's orders is alive all the same.
+        if let Owner::Ours(id) = update.report.owner {
+            let is_end = update.report.status.is_terminal();
+            self.shared.user.on_event(id, is_end);
         }
     }
 

@@ -295,6 +295,24 @@ fn what_others_asked_for_in_the_panicking_step_is_sent_and_what_follows_reaches_
 }
 
 #[test]
+fn events_of_a_lost_desks_orders_still_show_that_the_user_stream_is_alive() {
+    let mut world = two_symbols();
+    world.link(Link::Orders, LinkState::Down);
+    world.run(secs(1));
+    let since = world.now;
+    world.link(Link::Orders, LinkState::Up);
+    // Answered, and their events on the way.
+    world.run(ms(11));
+    world.engine.inject(ETH, DeskFault::PanicOnce);
+    world.until(secs(3), |w| panics(w, since) > 0);
+    world.run(secs(4));
+    let dead = world.said(since, |w| matches!(w, What::StreamDead(..)));
+    assert_eq!(dead, 0);
+    assert!(world.is_full(BTC));
+    world.until(secs(10), |w| w.is_full(ETH));
+}
+
+#[test]
 fn orders_of_others_are_left_alone() {
     let mut world = World::quoting();
     let report = world.venue(ETH).put(Owner::Foreign, Side::Buy, 230_000, 5);
