@@ -187,6 +187,7 @@ pub fn run(args: &DemoArgs, state_dir: &Path) -> Result<(Finished, Stage)> {
         dry_run: false,
         clear_halt: false,
         seconds: args.seconds.map(Duration::from_secs_f64),
+        log_level: None,
     })?;
     Ok((finished, stage))
 }

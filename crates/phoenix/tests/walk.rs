@@ -116,6 +116,7 @@ fn trade_with(
         dry_run: sending == Sending::Dry,
         clear_halt: false,
         seconds: Some(Duration::from_secs(seconds)),
+        log_level: None,
     };
     std::thread::scope(|scope| {
         let run = scope.spawn(|| session::run(setup));
