@@ -20,7 +20,7 @@ use crate::live::rest::Rest;
 use crate::live::wire::OwnedConfig;
 use phoenix_core::event::{ContractStatus, Outcome};
 use phoenix_core::instrument::SymbolId;
-use phoenix_core::params::AccountParams;
+use phoenix_core::params::{AccountParams, ExchangeLimits};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -85,10 +85,7 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
         books,
         writer,
         session,
-        account_params: account_params(&config.global, limits).ok_or_else(|| {
-            let key = "global.total_notional_max";
-            StartError::Config(vec![config.issue(key, "is too large")])
-        })?,
+        account_params: account_of(config, limits).map_err(|e| StartError::Config(vec![e]))?,
         kill_file,
         standing_halt: standing.map(|h| format!("{}: {}", h.scope, h.reason)),
     })
@@ -327,6 +324,12 @@ fn instance(state_dir: &Path) -> Result<String, StartError> {
     out.write_all(name.as_bytes())?;
     out.sync_all()?;
     Ok(name)
+}
+
+/// What holds for all symbols together, for the engine.
+pub(super) fn account_of(config: &Config, limits: ExchangeLimits) -> Result<AccountParams, Issue> {
+    account_params(&config.global, limits)
+        .ok_or_else(|| config.issue("global.total_notional_max", "is too large"))
 }
 
 /// Parameters of changed symbols for the engine; those that do not fit are reported and left as they were.

@@ -1,12 +1,12 @@
 //! Owns what reaches a run from outside: signals and the configuration file.
 
-use super::boot::{Booted, changed_params};
+use super::boot::{Booted, account_of, changed_params};
 use super::{Setup, StartError};
 use crate::binance::contracts::Contracts;
 use crate::config::Config;
 use crate::config::check::check_filters;
 use crate::config::diff::symbol_changes;
-use crate::config::params::{ShellParams, account_params, filters_of};
+use crate::config::params::{ShellParams, filters_of};
 use crate::config::watch::{Report, Watcher};
 use crate::journal::record::{ConfigChange, Record};
 use crate::journal::writer::Recorder;
@@ -138,15 +138,15 @@ fn on_report(
                 return None;
             }
             let mut events = Vec::new();
-            let account = account_params(&config.global, limits);
-            if account != account_params(&current.global, limits) {
-                let Some(account) = account else {
-                    tracing::error!(
-                        "refused, the old configuration stays: total_notional_max is too large"
-                    );
+            match account_of(&config, limits) {
+                Ok(account) if Some(account) != account_of(current, limits).ok() => {
+                    events.push(OwnedConfig::Account(account));
+                }
+                Ok(_) => {}
+                Err(issue) => {
+                    tracing::error!("refused, the old configuration stays: {issue}");
                     return None;
-                };
-                events.push(OwnedConfig::Account(account));
+                }
             }
             for (_, change) in changed_params(&config, contracts) {
                 match change {
