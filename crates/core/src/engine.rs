@@ -16,8 +16,8 @@ use crate::event::{
     OrderUpdate, Outcome, Reply, Stream,
 };
 use crate::instrument::SymbolId;
-use crate::liveness::user_stream::EVENT_WITHIN;
 use crate::notice::{HaltReason, Notice, What};
+use crate::params::AccountParams;
 use crate::units::{Mono, Now, Quote, Span};
 use alloc::vec::Vec;
 use contain::Keep;
@@ -48,9 +48,9 @@ pub struct Engine {
 impl Engine {
     /// An engine without symbols; `session` must be durable before the first order (spec §6).
     #[must_use]
-    pub fn new(session: u32, total_notional_max: Quote) -> Self {
+    pub fn new(session: u32, params: AccountParams) -> Self {
         Self {
-            shared: Shared::new(session, total_notional_max),
+            shared: Shared::new(session, params),
             desks: Vec::new(),
             keeps: Vec::new(),
             stepping: None,
@@ -238,7 +238,7 @@ impl Engine {
         }
         actions.say(Notice {
             symbol: None,
-            what: What::StreamDead(Stream::User, EVENT_WITHIN),
+            what: What::StreamDead(Stream::User, self.shared.user.within()),
         });
         actions.push(Action::RenewListenKey);
         self.shared.reconnect(Link::User, now.mono, actions);
@@ -364,6 +364,7 @@ impl Engine {
                 });
             }
             Reply::Weight(used) => self.shared.weight.on_reported(*used, now.mono),
+            Reply::OrderCounts(counts) => self.shared.order_rate.on_reported(counts, now.mono),
         }
     }
 
@@ -464,7 +465,18 @@ impl Engine {
                     keep.params = **params;
                 }
                 self.with_desk(now, *symbol, actions, |desk, _, actions| {
-                    desk.on_params(params, actions);
+                    desk.on_params(params, now.mono, actions);
+                });
+            }
+            Config::Account(params) => {
+                let old = self.shared.params;
+                self.shared.on_params(*params);
+                self.with_desks(now, actions, |desk, _, _| {
+                    desk.on_account_params(&old, params);
+                });
+                actions.say(Notice {
+                    symbol: None,
+                    what: What::ConfigApplied,
                 });
             }
             Config::Remove(symbol) => {

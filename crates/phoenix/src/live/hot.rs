@@ -7,17 +7,19 @@ use super::contain::faults::{self, Fault, Planned};
 use super::links::{AfterLoss, LinkEvent, LinkSlot, Target};
 use super::orders::{Answered, Desk, OrderChannel, OrderEvent};
 use super::paper::Paper;
+use super::tuning::Tuning;
 use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
 use crate::binance::contracts::Contracts;
 use crate::binance::decode::market::MarketDecoder;
 use crate::binance::decode::user::UserDecoder;
 use crate::binance::decode::{AccountScope, Control, Decoded};
+use crate::binance::limits::Used;
 use crate::binance::routes::{Route, Venue, subscription};
 use crate::net::NetError;
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
 use phoenix_core::event::{
-    Account, Event, Link, LinkState, Malformed, Operator, Outcome, Reply, Stream, Why,
+    Account, Event, Link, LinkState, Malformed, Operator, OrderCounts, Outcome, Reply, Stream, Why,
 };
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
@@ -79,6 +81,8 @@ pub struct HotSetup {
     pub dry_run: bool,
     /// What a drill breaks.
     pub faults: Vec<Planned>,
+    /// What of the shell can change while it runs.
+    pub tuning: Tuning,
 }
 
 /// The hot thread's state.
@@ -124,6 +128,12 @@ impl Hot {
         to_cold: mpsc::Sender<ToCold>,
     ) -> Result<Self, NetError> {
         let now = setup.clock.mono();
+        let slot = |after_loss, seed| LinkSlot::new(after_loss, seed, setup.tuning.clone());
+        let (public, market, user) = (
+            slot(AfterLoss::Reconnect, 0x7075_626c),
+            slot(AfterLoss::Reconnect, 0x6d61_726b),
+            slot(AfterLoss::Wait, 0x7573_6572),
+        );
         let mut hot = Self {
             engine,
             actions: Actions::with_capacity(ACTIONS_CAPACITY),
@@ -131,9 +141,9 @@ impl Hot {
             venue: setup.venue,
             contracts: setup.contracts,
             account: setup.account,
-            public: LinkSlot::new(AfterLoss::Reconnect, 0x7075_626c),
-            market: LinkSlot::new(AfterLoss::Reconnect, 0x6d61_726b),
-            user: LinkSlot::new(AfterLoss::Wait, 0x7573_6572),
+            public,
+            market,
+            user,
             orders,
             market_decoder: MarketDecoder::default(),
             user_decoder: UserDecoder::default(),
@@ -241,16 +251,26 @@ impl Hot {
                 tracing::warn!(%why, "order channel lost");
                 self.step(&Event::Link(Link::Orders, LinkState::Down));
             }
-            Woken::Orders(Some(OrderEvent::Used(used))) => {
-                if let Some(weight) = used.weight_1m {
-                    self.step(&Event::Reply(Reply::Weight(weight)));
-                }
-            }
+            Woken::Orders(Some(OrderEvent::Used(used))) => self.on_used(used),
             Woken::Orders(None) => {}
             Woken::Cold(message) => self.on_cold(message),
             // The session pulls the orders from outside, or the process is ending and the dead-man switch does it.
             Woken::ColdGone => self.is_over = true,
             Woken::Timer => self.step(&Event::Wakeup),
+        }
+    }
+
+    /// What the exchange counts of our requests and orders.
+    fn on_used(&mut self, used: Used) {
+        if let Some(weight) = used.weight_1m {
+            self.step(&Event::Reply(Reply::Weight(weight)));
+        }
+        let counts = OrderCounts {
+            in_10s: used.orders_10s,
+            in_minute: used.orders_1m,
+        };
+        if counts != OrderCounts::default() {
+            self.step(&Event::Reply(Reply::OrderCounts(counts)));
         }
     }
 
@@ -357,7 +377,7 @@ impl Hot {
             OwnedConfig::Add(id, instrument, ..) => {
                 self.contracts.add(*id, (**instrument).clone()).is_ok()
             }
-            OwnedConfig::Change(..) | OwnedConfig::Remove(_) => false,
+            OwnedConfig::Change(..) | OwnedConfig::Remove(_) | OwnedConfig::Account(_) => false,
         };
         self.step(&config.event());
         if streams_change && let Err(error) = self.connect_streams() {

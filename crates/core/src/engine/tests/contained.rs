@@ -9,7 +9,7 @@ use crate::event::{
 };
 use crate::notice::{HaltReason, What};
 use crate::order::{OrderId, Owner};
-use crate::params::ethusdc_defaults;
+use crate::params::{AccountParams, ethusdc_defaults};
 use crate::units::{E8, Lots, Mono, Quote, Side, Span};
 use alloc::vec::Vec;
 
@@ -212,7 +212,7 @@ fn what_may_still_rest_of_the_lost_desk_counts_against_the_total() {
     params.quoting.layers = 6;
     let mut world = World::with(params, &[]);
     // Room for eight layers of 125 a side, over both symbols.
-    world.engine = crate::engine::Engine::new(7, Quote(1_000 * E8));
+    world.engine = crate::engine::Engine::new(7, AccountParams::new(Quote(1_000 * E8)));
     world.add(ETH, Resume::default());
     world.connect();
     world.until(secs(5), |w| w.is_full(ETH));
@@ -300,12 +300,14 @@ fn events_of_a_lost_desks_orders_still_show_that_the_user_stream_is_alive() {
     world.link(Link::Orders, LinkState::Down);
     world.run(secs(1));
     let since = world.now;
+    // Events and answers overtake each other.
+    world.jitter_ms = 400;
     world.link(Link::Orders, LinkState::Up);
-    // Answered, and their events on the way.
-    world.run(ms(11));
+    world.run(ms(150));
     world.engine.inject(ETH, DeskFault::PanicOnce);
     world.until(secs(3), |w| panics(w, since) > 0);
     world.run(secs(4));
+    world.jitter_ms = 0;
     let dead = world.said(since, |w| matches!(w, What::StreamDead(..)));
     assert_eq!(dead, 0);
     assert!(world.is_full(BTC));
