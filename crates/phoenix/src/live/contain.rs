@@ -184,11 +184,11 @@ mod tests {
     use phoenix_core::event::{Config, Operator, Resume};
     use phoenix_core::instrument::{SymbolId, ethusdc};
     use phoenix_core::notice::What;
-    use phoenix_core::params::ethusdc_defaults;
+    use phoenix_core::params::{AccountParams, ethusdc_defaults};
     use phoenix_core::units::Quote;
 
     fn engine() -> Engine {
-        let mut engine = Engine::new(1, Quote(1));
+        let mut engine = Engine::new(1, AccountParams::new(Quote(1)));
         let (instrument, params) = (ethusdc(), ethusdc_defaults());
         let add = Config::Add(SymbolId(0), &instrument, &params, Resume::default());
         engine.step(Now::default(), &Event::Config(add), &mut Actions::default());
