@@ -132,13 +132,8 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let clock = Clock::default();
     let host = Endpoint::parse(setup.venue.rest())?;
     let limit = setup.config.global.order_timeout;
-    let rest = Rest::new(
-        host.clone(),
-        Arc::clone(&setup.signer),
-        clock.clone(),
-        limit,
-    )?
-    .with_window(recv_window(&setup));
+    let rest = Rest::new(host, Arc::clone(&setup.signer), clock.clone(), limit)?
+        .with_window(recv_window(&setup));
     let mut estimate = OffsetEstimate::default();
     clock_sync::synchronise(&rest, &mut estimate)
         .await
@@ -147,7 +142,13 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let started_ns = clock.mono().raw();
     let (to_hot, hot_inbox) = mpsc::channel(TO_HOT_MAX);
     let (to_cold, cold_inbox) = mpsc::channel(TO_COLD_MAX);
-    let hot = start_hot(&setup, &booted, &clock, &host, hot_inbox, to_cold)?;
+    let hot = start_hot(
+        &setup,
+        &booted,
+        rest.on_another_thread(),
+        hot_inbox,
+        to_cold,
+    )?;
     let (wanted, wants_key) = mpsc::channel(4);
     let (refused, clock_refusals) = mpsc::channel(4);
     let keeper = tokio::spawn(listen_key::keep(rest.clone(), wants_key, to_hot.clone()));
@@ -203,26 +204,18 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
 fn start_hot(
     setup: &Setup,
     booted: &Booted,
-    clock: &Clock,
-    host: &Endpoint,
+    rest: Rest,
     inbox: mpsc::Receiver<super::wire::ToHot>,
     to_cold: mpsc::Sender<super::wire::ToCold>,
 ) -> Result<std::thread::JoinHandle<()>, StartError> {
     let hot_setup = HotSetup {
-        clock: clock.clone(),
+        clock: rest.clock().clone(),
         venue: setup.venue.clone(),
         contracts: booted.contracts.clone(),
         account: booted.account.clone(),
         symbols: booted.symbols.clone(),
         dry_run: setup.dry_run,
     };
-    let rest = Rest::new(
-        host.clone(),
-        Arc::clone(&setup.signer),
-        clock.clone(),
-        setup.config.global.order_timeout,
-    )?
-    .with_window(recv_window(setup));
     let ws_api = match setup.signer.kind() {
         KeyKind::Ed25519 => {
             let endpoint = Endpoint::parse(setup.venue.ws_api())?;

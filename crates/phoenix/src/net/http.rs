@@ -79,6 +79,16 @@ impl Client {
         })
     }
 
+    /// A client for the same host with connections of its own: those of another thread's runtime cannot be used.
+    #[must_use]
+    pub fn on_another_thread(&self) -> Self {
+        Self {
+            endpoint: self.endpoint.clone(),
+            host: self.host.clone(),
+            idle: Mutex::new(Vec::with_capacity(IDLE_MAX)),
+        }
+    }
+
     /// Sends one request and reads the whole answer.
     ///
     /// # Errors
