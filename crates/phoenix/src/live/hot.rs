@@ -119,6 +119,8 @@ impl Hot {
         to_cold: mpsc::Sender<ToCold>,
     ) -> Result<Self, NetError> {
         let now = setup.clock.mono();
+        let link =
+            |after_loss, seed| LinkSlot::new(after_loss, seed).heeding(orders.quiet().clone());
         let mut hot = Self {
             engine,
             actions: Actions::with_capacity(ACTIONS_CAPACITY),
@@ -126,9 +128,9 @@ impl Hot {
             venue: setup.venue,
             contracts: setup.contracts,
             account: setup.account,
-            public: LinkSlot::new(AfterLoss::Reconnect, 0x7075_626c),
-            market: LinkSlot::new(AfterLoss::Reconnect, 0x6d61_726b),
-            user: LinkSlot::new(AfterLoss::Wait, 0x7573_6572),
+            public: link(AfterLoss::Reconnect, 0x7075_626c),
+            market: link(AfterLoss::Reconnect, 0x6d61_726b),
+            user: link(AfterLoss::Wait, 0x7573_6572),
             orders,
             market_decoder: MarketDecoder::default(),
             user_decoder: UserDecoder::default(),
@@ -229,10 +231,10 @@ impl Hot {
             Woken::Orders(Some(OrderEvent::Up)) => {
                 self.step(&Event::Link(Link::Orders, LinkState::Up))
             }
-            Woken::Orders(Some(OrderEvent::Down(why))) => {
-                tracing::warn!(%why, "order channel lost");
-                self.step(&Event::Link(Link::Orders, LinkState::Down));
+            Woken::Orders(Some(OrderEvent::Fallback(why))) => {
+                tracing::warn!(%why, "orders go by REST until the WebSocket is usable");
             }
+            Woken::Orders(Some(OrderEvent::ClockRefused)) => self.tell(ToCold::ClockRefused),
             Woken::Orders(Some(OrderEvent::Used(used))) => {
                 if let Some(weight) = used.weight_1m {
                     self.step(&Event::Reply(Reply::Weight(weight)));
