@@ -20,6 +20,7 @@ use phoenix_core::event::{
 };
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -100,7 +101,7 @@ pub struct Hot {
     /// In a dry run, what stands in for the exchange: nothing that changes anything is sent.
     paper: Option<Paper>,
     /// Messages for the cold thread that found no room, by whether the books depend on them.
-    backlog: Vec<ToCold>,
+    backlog: VecDeque<ToCold>,
     dropped: u64,
     unreadable: u64,
     is_over: bool,
@@ -140,7 +141,7 @@ impl Hot {
             view_at: now,
             batch: Vec::with_capacity(ACTIONS_CAPACITY),
             paper: setup.dry_run.then(Paper::default),
-            backlog: Vec::new(),
+            backlog: VecDeque::new(),
             dropped: 0,
             unreadable: 0,
             is_over: false,
@@ -336,10 +337,7 @@ impl Hot {
     }
 
     fn on_reply(&mut self, reply: &OwnedReply) {
-        if let OwnedReply::Account(_, Err(Some(refusal)))
-        | OwnedReply::OpenOrders(_, _, Err(Some(refusal))) = reply
-            && refusal.why == Why::Clock
-        {
+        if reply.refusal().is_some_and(|r| r.why == Why::Clock) {
             self.tell(ToCold::ClockRefused);
         }
         self.step(&reply.event());
@@ -494,12 +492,17 @@ impl Hot {
             .reset(Instant::from_std(self.clock.deadline(next)));
     }
 
-    /// Never waits: what the books depend on is kept here until there is room.
+    /// Never waits: what the books depend on is kept here until there is room, and in its order.
     fn tell(&mut self, message: ToCold) {
-        let Err(error) = self.to_cold.try_send(message) else {
-            return;
+        self.send_backlog();
+        let message = if self.backlog.is_empty() {
+            match self.to_cold.try_send(message) {
+                Ok(()) => return,
+                Err(error) => error.into_inner(),
+            }
+        } else {
+            message
         };
-        let message = error.into_inner();
         let is_kept = match &message {
             ToCold::Updated(..) | ToCold::Funding(..) | ToCold::Stopped | ToCold::Ask(..) => true,
             ToCold::NeedListenKey => true,
@@ -508,18 +511,18 @@ impl Hot {
             }
         };
         if is_kept {
-            self.backlog.push(message);
+            self.backlog.push_back(message);
         } else {
             self.dropped += 1;
         }
     }
 
     fn send_backlog(&mut self) {
-        while let Some(message) = self.backlog.first() {
-            if self.to_cold.try_send(message.clone()).is_err() {
+        while let Some(message) = self.backlog.pop_front() {
+            if let Err(error) = self.to_cold.try_send(message) {
+                self.backlog.push_front(error.into_inner());
                 return;
             }
-            self.backlog.remove(0);
         }
     }
 }
