@@ -2,11 +2,12 @@
 //! thread, and asks the exchange at the end what is really open.
 
 mod boot;
+mod last_look;
 mod outside;
 
 use super::books::Books;
 use super::clock::{Clock, OffsetEstimate};
-use super::cold::{Cold, ColdSetup, Desk, Ended, cancel_all, open_orders};
+use super::cold::{Cold, ColdSetup, Desk, Ended};
 use super::hot::{Hot, HotSetup};
 use super::links::Target;
 use super::orders::OrderChannel;
@@ -23,10 +24,9 @@ use crate::lock::{InstanceLock, LockError};
 use crate::net::{Endpoint, NetError};
 use crate::secrets::KeyKind;
 use boot::Booted;
+use last_look::{Means, last_look};
 use phoenix_core::engine::Engine;
 use phoenix_core::engine::view::View;
-use phoenix_core::event::Outcome;
-use phoenix_core::order::Owner;
 use phoenix_core::units::{Quote, Span};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -177,7 +177,12 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         cold.hold().await;
     }
     let ended = cold.run().await;
-    let open = verify_end(&desk, ended).await;
+    let means = if setup.dry_run {
+        Means::Look
+    } else {
+        Means::Cancel
+    };
+    let open = last_look(&desk, means).await;
     keeper.abort();
     timekeeper.abort();
     drop(watchers);
@@ -242,42 +247,6 @@ fn start_hot(
             });
         })?;
     Ok(thread)
-}
-
-/// Asks the exchange what is open; after an abandoned end it cancels first, where only ours would be hit.
-async fn verify_end(desk: &Desk, ended: Ended) -> Vec<(String, Open)> {
-    let mut result = Vec::new();
-    for contract in desk.contracts.iter() {
-        let mut open = ours_open(desk, contract).await;
-        if ended != Ended::Stopped
-            && let Ok((ours, 0)) = open
-            && ours > 0
-        {
-            let outcome = cancel_all(desk, contract).await;
-            if !matches!(outcome, Outcome::Accepted(())) {
-                tracing::error!(symbol = %contract.instrument.name, ?outcome, "cancelling everything failed");
-            }
-            open = ours_open(desk, contract).await;
-        }
-        let said = open.map_or(Open::Unknown, |(ours, _)| Open::Confirmed(ours));
-        result.push((contract.instrument.name.clone(), said));
-    }
-    result
-}
-
-/// Numbers of our and of foreign open orders. One transient failure is tried again.
-async fn ours_open(
-    desk: &Desk,
-    contract: &crate::binance::contracts::Contract,
-) -> Result<(usize, usize), ()> {
-    for _ in 0..3 {
-        if let Ok(list) = open_orders(desk, contract).await {
-            let foreign = list.iter().filter(|o| o.owner == Owner::Foreign).count();
-            return Ok((list.len() - foreign, foreign));
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-    Err(())
 }
 
 fn close_journal(writer: Writer, session: u32, ended: Ended) {
