@@ -6,7 +6,7 @@ use crate::action::{Action, Actions};
 use crate::engine::requests::Request;
 use crate::engine::shared::Shared;
 use crate::engine::timers::Timer;
-use crate::event::{AccountUpdate, Link, OrderReport, PositionReport, TradeReport};
+use crate::event::{AccountUpdate, Link, OrderReport, PositionReport, Resume, TradeReport};
 use crate::notice::{Notice, What};
 use crate::orders::reconcile::Finding;
 use crate::position::Booked;
@@ -51,8 +51,9 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// Nothing is known; the books contain trades up to `trade_id`.
-    pub(super) fn new(trade_id: Option<i64>) -> Self {
+    /// Nothing is known but what the journal ended with. A fill that was missed may be older than the last
+    /// one recorded, so the back-fill begins where the journal is surely complete.
+    pub(super) fn new(resume: &Resume) -> Self {
         Self {
             orders_at: None,
             account_at: None,
@@ -65,7 +66,9 @@ impl Truth {
             foreign_orders: 0,
             foreign_at: None,
             last_fill_at: None,
-            trades_from: trade_id.map(|id| id.saturating_add(1)),
+            trades_from: resume
+                .backfill_from
+                .or_else(|| Some(resume.trade_id?.saturating_add(1))),
         }
     }
 
