@@ -28,7 +28,7 @@ use last_look::{Means, last_look};
 use phoenix_core::engine::Engine;
 use phoenix_core::engine::view::View;
 use phoenix_core::units::{Quote, Span};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -108,6 +108,10 @@ pub struct Finished {
     pub started_ns: i64,
     /// When the graceful end began on that clock.
     pub stop_began_ns: Option<i64>,
+    /// Bans of this address (HTTP 418) during the run.
+    pub bans: u64,
+    /// Fills that the journal had of each symbol when the run began.
+    pub fills_before: BTreeMap<String, i64>,
     /// Codes of all notices of the run.
     pub codes: BTreeSet<&'static str>,
 }
@@ -202,6 +206,8 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         lasted: started.elapsed(),
         started_ns,
         stop_began_ns,
+        bans: desk.rest.quiet().bans(),
+        fills_before: booted.fills_before,
         codes,
     })
 }

@@ -20,6 +20,7 @@ use crate::live::wire::OwnedConfig;
 use phoenix_core::event::{ContractStatus, Outcome};
 use phoenix_core::instrument::SymbolId;
 use phoenix_core::units::Quote;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,8 @@ pub(super) struct Booted {
     pub(super) session: u32,
     pub(super) total_notional_max: Quote,
     pub(super) kill_file: Option<PathBuf>,
+    /// Fills that the journal had of each symbol.
+    pub(super) fills_before: BTreeMap<String, i64>,
     /// A halt that an earlier session left standing.
     pub(super) standing_halt: Option<String>,
 }
@@ -85,6 +88,11 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
         total_notional_max: notional_max(config)
             .ok_or_else(|| StartError::Venue("total_notional_max is too large".to_owned()))?,
         kill_file,
+        fills_before: state
+            .symbols
+            .iter()
+            .map(|(name, s)| (name.clone(), s.fills))
+            .collect(),
         standing_halt: standing.map(|h| format!("{}: {}", h.scope, h.reason)),
     })
 }
