@@ -14,5 +14,6 @@ pub mod quiet;
 pub mod rest;
 pub mod session;
 pub mod summary;
+pub mod tuning;
 pub mod usage;
 pub mod wire;

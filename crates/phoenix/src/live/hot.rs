@@ -5,18 +5,20 @@ use super::clock::Clock;
 use super::links::{AfterLoss, LinkEvent, LinkSlot, Target};
 use super::orders::{Answered, Desk, OrderChannel, OrderEvent};
 use super::paper::Paper;
+use super::tuning::Tuning;
 use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
 use crate::binance::contracts::Contracts;
 use crate::binance::decode::market::MarketDecoder;
 use crate::binance::decode::user::UserDecoder;
 use crate::binance::decode::{AccountScope, Control, Decoded};
+use crate::binance::limits::Used;
 use crate::binance::routes::{Route, Venue, subscription};
 use crate::net::{Endpoint, NetError};
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
 use phoenix_core::event::{
-    Account, AccountReason, Event, Link, LinkState, Malformed, Operator, Outcome, Reply, Stream,
-    Why,
+    Account, AccountReason, Event, Link, LinkState, Malformed, Operator, OrderCounts, Outcome,
+    Reply, Stream, Why,
 };
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
@@ -77,6 +79,8 @@ pub struct HotSetup {
     pub symbols: Vec<OwnedConfig>,
     /// Whether orders are decided but not sent.
     pub dry_run: bool,
+    /// What of the shell can change while it runs.
+    pub tuning: Tuning,
 }
 
 /// The hot thread's state.
@@ -120,8 +124,15 @@ impl Hot {
         to_cold: mpsc::Sender<ToCold>,
     ) -> Result<Self, NetError> {
         let now = setup.clock.mono();
-        let link =
-            |after_loss, seed| LinkSlot::new(after_loss, seed).heeding(orders.quiet().clone());
+        let quiet = orders.quiet();
+        let slot = |after_loss, seed| {
+            LinkSlot::new(after_loss, seed, setup.tuning.clone()).heeding(quiet.clone())
+        };
+        let (public, market, user) = (
+            slot(AfterLoss::Reconnect, 0x7075_626c),
+            slot(AfterLoss::Reconnect, 0x6d61_726b),
+            slot(AfterLoss::Wait, 0x7573_6572),
+        );
         let mut hot = Self {
             engine,
             actions: Actions::with_capacity(ACTIONS_CAPACITY),
@@ -129,9 +140,9 @@ impl Hot {
             venue: setup.venue,
             contracts: setup.contracts,
             account: setup.account,
-            public: link(AfterLoss::Reconnect, 0x7075_626c),
-            market: link(AfterLoss::Reconnect, 0x6d61_726b),
-            user: link(AfterLoss::Wait, 0x7573_6572),
+            public,
+            market,
+            user,
             orders,
             market_decoder: MarketDecoder::default(),
             user_decoder: UserDecoder::default(),
@@ -236,15 +247,25 @@ impl Hot {
                 tracing::warn!(%why, "orders go by REST until the WebSocket is usable");
             }
             Woken::Orders(Some(OrderEvent::ClockRefused)) => self.tell(ToCold::ClockRefused),
-            Woken::Orders(Some(OrderEvent::Used(used))) => {
-                if let Some(weight) = used.weight_1m {
-                    self.step(&Event::Reply(Reply::Weight(weight)));
-                }
-            }
+            Woken::Orders(Some(OrderEvent::Used(used))) => self.on_used(used),
             Woken::Orders(None) => {}
             Woken::Cold(message) => self.on_cold(message),
             Woken::ColdGone => self.is_over = true,
             Woken::Timer => self.step(&Event::Wakeup),
+        }
+    }
+
+    /// What the exchange counts of our requests and orders.
+    fn on_used(&mut self, used: Used) {
+        if let Some(weight) = used.weight_1m {
+            self.step(&Event::Reply(Reply::Weight(weight)));
+        }
+        let counts = OrderCounts {
+            in_10s: used.orders_10s,
+            in_minute: used.orders_1m,
+        };
+        if counts != OrderCounts::default() {
+            self.step(&Event::Reply(Reply::OrderCounts(counts)));
         }
     }
 
@@ -348,7 +369,7 @@ impl Hot {
             OwnedConfig::Add(id, instrument, ..) => {
                 self.contracts.add(*id, (**instrument).clone()).is_ok()
             }
-            OwnedConfig::Change(..) | OwnedConfig::Remove(_) => false,
+            OwnedConfig::Change(..) | OwnedConfig::Remove(_) | OwnedConfig::Account(_) => false,
         };
         self.step(&config.event());
         if streams_change && let Err(error) = self.connect_streams() {

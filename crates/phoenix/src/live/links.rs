@@ -2,6 +2,7 @@
 //! (make before break); knows nothing of what frames say.
 
 use super::quiet::Quiet;
+use super::tuning::Tuning;
 use crate::net::backoff::Backoff;
 use crate::net::ws::{Incoming, Socket};
 use crate::net::{Endpoint, NetError};
@@ -12,8 +13,6 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// A connection is replaced at this age; the exchange ends it at 24 h (protocol §1.4).
-pub const ROTATE_AFTER: Duration = Duration::from_secs(23 * 3600);
 /// How long a replaced connection goes on delivering, so that nothing it holds is lost.
 pub const DRAIN_FOR: Duration = Duration::from_secs(2);
 /// Bound on TCP, TLS and WebSocket handshake together.
@@ -62,6 +61,8 @@ enum State {
     Connecting(Connecting),
     Up {
         socket: Socket,
+        /// From when its age counts: the exchange ends a connection at 24 h (protocol §1.4).
+        since: Instant,
         rotate: Pin<Box<Sleep>>,
     },
 }
@@ -82,13 +83,13 @@ pub struct LinkSlot {
     /// After a loss, no attempt before this.
     not_before: Instant,
     quiet: Quiet,
-    rotate_after: Duration,
+    tuning: Tuning,
 }
 
 impl LinkSlot {
     /// Not connected, without a target.
     #[must_use]
-    pub fn new(after_loss: AfterLoss, seed: u64) -> Self {
+    pub fn new(after_loss: AfterLoss, seed: u64, tuning: Tuning) -> Self {
         Self {
             after_loss,
             target: None,
@@ -97,10 +98,10 @@ impl LinkSlot {
             retiring: None,
             spare_at: None,
             backoff: Backoff::new(seed),
-            spare_backoff: Backoff::new(seed.rotate_left(32)),
+            spare_backoff: Backoff::new(!seed),
             not_before: Instant::now(),
             quiet: Quiet::default(),
-            rotate_after: ROTATE_AFTER,
+            tuning,
         }
     }
 
@@ -108,13 +109,6 @@ impl LinkSlot {
     #[must_use]
     pub fn heeding(mut self, quiet: Quiet) -> Self {
         self.quiet = quiet;
-        self
-    }
-
-    /// The same with another rotation age, for tests and short-lived venues.
-    #[must_use]
-    pub const fn rotating_after(mut self, age: Duration) -> Self {
-        self.rotate_after = age;
         self
     }
 
@@ -182,7 +176,7 @@ impl LinkSlot {
     }
 
     fn lose(&mut self) {
-        self.not_before = Instant::now() + self.backoff.next_delay();
+        self.not_before = Instant::now() + self.backoff.next_delay(self.tuning.steps());
         self.state = match self.after_loss {
             AfterLoss::Reconnect => State::Backing(Box::pin(sleep_until(self.not_before))),
             AfterLoss::Wait => State::Idle,
@@ -192,12 +186,28 @@ impl LinkSlot {
     fn up(&mut self, socket: Socket) {
         self.spare_at = None;
         self.spare_backoff.reset();
-        let rotate = Box::pin(sleep_until(Instant::now() + self.rotate_after));
-        self.state = State::Up { socket, rotate };
+        let since = Instant::now();
+        let rotate = Box::pin(sleep_until(since + self.tuning.now().connection_age_max));
+        self.state = State::Up {
+            socket,
+            since,
+            rotate,
+        };
+    }
+
+    /// A changed age holds for the present connection too.
+    fn apply_tuning(&mut self) {
+        if self.tuning.poll_changed()
+            && let State::Up { since, rotate, .. } = &mut self.state
+        {
+            let age = self.tuning.now().connection_age_max;
+            rotate.as_mut().reset(*since + age);
+        }
     }
 
     /// Makes progress; pending when there is nothing to report.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
+        self.apply_tuning();
         if let Poll::Ready(event) = self.poll_spare(cx) {
             return Poll::Ready(event);
         }
@@ -225,14 +235,20 @@ impl LinkSlot {
                         return Poll::Ready(LinkEvent::Down(error.to_string()));
                     }
                 },
-                State::Up { socket, rotate } => {
+                State::Up {
+                    socket,
+                    since,
+                    rotate,
+                } => {
                     if rotate.as_mut().poll(cx).is_ready() {
-                        rotate.as_mut().reset(Instant::now() + self.rotate_after);
+                        *since = Instant::now();
+                        let age = self.tuning.now().connection_age_max;
+                        rotate.as_mut().reset(*since + age);
                         if self.spare.is_none() && self.renew() {
                             return Poll::Ready(LinkEvent::Aging);
                         }
                         cx.waker().wake_by_ref();
-                        continue;
+                        return Poll::Pending;
                     }
                     match std::task::ready!(socket.poll_next(cx)) {
                         Incoming::Text(text) => return Poll::Ready(LinkEvent::Text(text)),
@@ -287,7 +303,7 @@ impl LinkSlot {
             }
             Err(error) => {
                 tracing::warn!(%error, "replacement connection failed; the old one stays meanwhile");
-                let at = Instant::now() + self.spare_backoff.next_delay();
+                let at = Instant::now() + self.spare_backoff.next_delay(self.tuning.steps());
                 self.spare_at = Some(Box::pin(sleep_until(at)));
                 cx.waker().wake_by_ref();
                 Poll::Pending
@@ -322,9 +338,15 @@ impl std::fmt::Debug for LinkSlot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::params::ShellParams;
+    use crate::live::tuning::channel;
     use futures_util::SinkExt;
     use tokio::net::TcpListener;
     use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
+
+    fn tuning() -> Tuning {
+        Tuning::fixed(ShellParams::default())
+    }
 
     async fn bound() -> (TcpListener, Target) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
@@ -351,7 +373,7 @@ mod tests {
     #[tokio::test]
     async fn a_closed_connection_is_reported_and_made_again() {
         let (listener, target) = bound().await;
-        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1);
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1, tuning());
         slot.retarget(target);
         let (first, mut peer) = tokio::join!(event(&mut slot), accept(&listener));
         assert!(matches!(first, LinkEvent::Up));
@@ -366,7 +388,7 @@ mod tests {
     #[tokio::test]
     async fn a_replacement_takes_over_without_losing_what_the_old_connection_holds() {
         let (listener, target) = bound().await;
-        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1);
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1, tuning());
         slot.retarget(target.clone());
         let (_up, mut old) = tokio::join!(event(&mut slot), accept(&listener));
         slot.retarget(Target {
@@ -386,7 +408,11 @@ mod tests {
     async fn at_its_age_a_link_is_replaced_or_asks_for_a_fresh_target() {
         for after_loss in [AfterLoss::Reconnect, AfterLoss::Wait] {
             let (listener, target) = bound().await;
-            let mut slot = LinkSlot::new(after_loss, 1).rotating_after(Duration::from_millis(20));
+            let young = ShellParams {
+                connection_age_max: Duration::from_millis(20),
+                ..ShellParams::default()
+            };
+            let mut slot = LinkSlot::new(after_loss, 1, Tuning::fixed(young));
             slot.retarget(target);
             let (_up, _old) = tokio::join!(event(&mut slot), accept(&listener));
             match after_loss {
@@ -409,7 +435,7 @@ mod tests {
     async fn a_replacement_that_failed_is_tried_again_because_the_old_one_may_be_mute() {
         for after_loss in [AfterLoss::Reconnect, AfterLoss::Wait] {
             let (listener, target) = bound().await;
-            let mut slot = LinkSlot::new(after_loss, 1);
+            let mut slot = LinkSlot::new(after_loss, 1, tuning());
             slot.retarget(target.clone());
             let (_up, _mute) = tokio::join!(event(&mut slot), accept(&listener));
             slot.retarget(target);
@@ -434,7 +460,7 @@ mod tests {
     #[tokio::test]
     async fn a_fresh_key_for_every_attempt_does_not_undo_the_back_off() {
         let (listener, target) = bound().await;
-        let mut slot = LinkSlot::new(AfterLoss::Wait, 1);
+        let mut slot = LinkSlot::new(AfterLoss::Wait, 1, tuning());
         let begun = Instant::now();
         for _ in 0..4 {
             slot.retarget(target.clone());
@@ -457,7 +483,12 @@ mod tests {
         };
         let begun = Instant::now();
         quiet.on_refused(418, &refusal);
-        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1).heeding(quiet);
+        let mut slot = LinkSlot::new(
+            AfterLoss::Reconnect,
+            1,
+            Tuning::fixed(ShellParams::default()),
+        )
+        .heeding(quiet);
         slot.retarget(target);
         let (up, _peer) = tokio::join!(event(&mut slot), accept(&listener));
         assert!(matches!(up, LinkEvent::Up));
@@ -465,9 +496,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_lower_age_replaces_the_connection_that_is_up() {
+        let (listener, target) = bound().await;
+        let (sender, tuning) = channel(ShellParams::default());
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1, tuning);
+        slot.retarget(target);
+        let (_up, _old) = tokio::join!(event(&mut slot), accept(&listener));
+        let young = ShellParams {
+            connection_age_max: Duration::ZERO,
+            ..ShellParams::default()
+        };
+        assert!(sender.send(young).is_ok());
+        let (next, _new) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(matches!(next, LinkEvent::Replaced));
+    }
+
+    #[tokio::test]
     async fn a_link_that_needs_a_fresh_key_waits_for_it() {
         let (listener, target) = bound().await;
-        let mut slot = LinkSlot::new(AfterLoss::Wait, 1);
+        let mut slot = LinkSlot::new(AfterLoss::Wait, 1, tuning());
         slot.retarget(target.clone());
         let (_up, peer) = tokio::join!(event(&mut slot), accept(&listener));
         drop(peer);

@@ -3,6 +3,7 @@
 
 use super::clock::Clock;
 use super::quiet::Quiet;
+use super::tuning::Tuning;
 use crate::binance::codes::{Context, RETRY_AFTER_MAX, rest_outcome};
 use crate::binance::decode::rest::BodyError;
 use crate::binance::encode::Validity;
@@ -18,9 +19,6 @@ use phoenix_core::units::{Span, Wall};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Default `recvWindow` of signed requests: an order that arrives later is refused instead of placed stale.
-pub const RECV_WINDOW: Span = Span::from_millis(5_000);
-
 /// REST access for one thread; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Rest {
@@ -28,8 +26,7 @@ pub struct Rest {
     signer: Arc<Signer>,
     key: Option<HeaderValue>,
     clock: Clock,
-    limit: Duration,
-    window: Span,
+    tuning: Tuning,
     quiet: Quiet,
 }
 
@@ -51,7 +48,7 @@ impl Rest {
         host: Host,
         signer: Arc<Signer>,
         clock: Clock,
-        limit: Duration,
+        tuning: Tuning,
     ) -> Result<Self, NetError> {
         // A key that is not a header value is sent to nobody; the exchange would refuse it anyway.
         let mut key = HeaderValue::from_str(signer.api_key()).ok();
@@ -63,8 +60,7 @@ impl Rest {
             signer,
             key,
             clock,
-            limit,
-            window: RECV_WINDOW,
+            tuning,
             quiet: Quiet::default(),
         })
     }
@@ -76,13 +72,6 @@ impl Rest {
             client: Arc::new(self.client.on_another_thread()),
             ..self.clone()
         }
-    }
-
-    /// The same with another `recvWindow` (protocol §5.3: at most 60 s).
-    #[must_use]
-    pub const fn with_window(mut self, window: Span) -> Self {
-        self.window = window;
-        self
     }
 
     /// The clock that stamps requests.
@@ -99,8 +88,14 @@ impl Rest {
 
     /// Bound on the wait for an answer.
     #[must_use]
-    pub const fn limit(&self) -> Duration {
-        self.limit
+    pub fn limit(&self) -> Duration {
+        self.tuning.now().request_limit
+    }
+
+    /// The shell's parameters.
+    #[must_use]
+    pub const fn tuning(&self) -> &Tuning {
+        &self.tuning
     }
 
     /// The key that signs.
@@ -116,7 +111,7 @@ impl Rest {
             signer: &self.signer,
             validity: Validity {
                 timestamp: self.clock.wall(),
-                window: self.window,
+                window: self.tuning.recv_window(),
             },
         }
     }
@@ -147,7 +142,7 @@ impl Rest {
             path_and_query,
             header,
             body: Bytes::new(),
-            limit: self.limit,
+            limit: self.tuning.now().request_limit,
         };
         self.client.send(call).await
     }

@@ -322,7 +322,7 @@ mod tests {
     use phoenix_core::engine::view::View;
     use phoenix_core::event::{Config, Event, Resume};
     use phoenix_core::instrument::{SymbolId, ethusdc};
-    use phoenix_core::params::ethusdc_defaults;
+    use phoenix_core::params::{AccountParams, ethusdc_defaults};
     use phoenix_core::units::{Now, Quote};
     use std::time::Duration;
 
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_ban_of_the_address_breaks_politeness() {
-        let mut engine = Engine::new(1, Quote(i64::MAX / 2));
+        let mut engine = Engine::new(1, AccountParams::new(Quote(i64::MAX / 2)));
         let (instrument, params) = (ethusdc(), ethusdc_defaults());
         let add = Config::Add(SymbolId(0), &instrument, &params, Resume::default());
         let mut actions = Actions::default();

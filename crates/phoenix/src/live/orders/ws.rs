@@ -39,8 +39,8 @@ pub(super) struct WsOrders {
 
 impl WsOrders {
     pub(super) fn new(target: Target, rest: &Rest) -> Self {
-        let mut link =
-            LinkSlot::new(AfterLoss::Reconnect, 0x6f72_6465).heeding(rest.quiet().clone());
+        let mut link = LinkSlot::new(AfterLoss::Reconnect, 0x6f72_6465, rest.tuning().clone())
+            .heeding(rest.quiet().clone());
         link.retarget(target);
         let now = Instant::now();
         Self {

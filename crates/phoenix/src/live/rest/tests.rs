@@ -1,5 +1,6 @@
 use super::*;
 use crate::binance::decode::rest::reference;
+use crate::config::params::ShellParams;
 use hyper::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -13,7 +14,7 @@ async fn bound() -> (TcpListener, Rest) {
         host,
         Arc::new(signer),
         Clock::default(),
-        Duration::from_secs(2),
+        Tuning::fixed(ShellParams::default()),
     );
     (listener, rest.expect("a client"))
 }

@@ -1,14 +1,15 @@
 //! Owns what is checked and read before the first order: contracts, account guard, journal, books.
 
-use super::{Setup, StartError, notional_max};
+use super::{Setup, StartError};
 use crate::binance::client_id::ClientIds;
 use crate::binance::contracts::Contracts;
 use crate::binance::decode::AccountScope;
 use crate::binance::decode::rest::account::{self, MarginType};
 use crate::binance::decode::rest::reference::{self, ExchangeInfo, Listed};
 use crate::binance::encode::rest::Endpoint;
+use crate::binance::limits::{RateLimit, exchange_limits};
 use crate::config::check::check_filters;
-use crate::config::params::{filters_of, symbol_params};
+use crate::config::params::{account_params, filters_of, symbol_params};
 use crate::config::{Config, Issue, SymbolConfig};
 use crate::journal::query::RestartState;
 use crate::journal::record::Record;
@@ -19,7 +20,7 @@ use crate::live::rest::Rest;
 use crate::live::wire::OwnedConfig;
 use phoenix_core::event::{ContractStatus, Outcome};
 use phoenix_core::instrument::SymbolId;
-use phoenix_core::units::Quote;
+use phoenix_core::params::{AccountParams, ExchangeLimits};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ pub(super) struct Booted {
     pub(super) books: Books,
     pub(super) writer: Writer,
     pub(super) session: u32,
-    pub(super) total_notional_max: Quote,
+    pub(super) account_params: AccountParams,
     pub(super) kill_file: Option<PathBuf>,
     /// Fills that the journal had of each symbol.
     pub(super) fills_before: BTreeMap<String, i64>,
@@ -54,6 +55,8 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
             .map_err(|e| StartError::Venue(e.to_string()))?;
     }
     guard(rest, &contracts, config).await?;
+    let own_limits = order_limits(rest).await;
+    let limits = exchange_limits(info.limits.iter().chain(&own_limits));
     let state_dir = &config.global.state_dir;
     let ids =
         ClientIds::new(&instance(state_dir)?).map_err(|e| StartError::Venue(e.to_string()))?;
@@ -85,8 +88,7 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
         books,
         writer,
         session,
-        total_notional_max: notional_max(config)
-            .ok_or_else(|| StartError::Venue("total_notional_max is too large".to_owned()))?,
+        account_params: account_of(config, limits).map_err(|e| StartError::Config(vec![e]))?,
         kill_file,
         fills_before: state
             .symbols
@@ -128,6 +130,25 @@ async fn exchange_info(config: &Config, rest: &Rest) -> Result<ExchangeInfo, Sta
             refusal.why, refusal.code
         ))),
         Outcome::Unknown => Err(StartError::Venue("exchangeInfo: no answer".to_owned())),
+    }
+}
+
+/// The account's own limits on orders; without them those of `exchangeInfo` hold.
+async fn order_limits(rest: &Rest) -> Vec<RateLimit> {
+    let read = rest
+        .ask(
+            |e, auth, out| e.plain(Endpoint::OrderLimits, auth, out),
+            account::order_limits,
+        )
+        .await;
+    match read.outcome {
+        Outcome::Accepted(limits) => limits,
+        Outcome::Refused(_) | Outcome::Unknown => {
+            tracing::warn!(
+                "the account's own order limits cannot be read; the usual ones are kept to"
+            );
+            Vec::new()
+        }
     }
 }
 
@@ -311,6 +332,12 @@ fn instance(state_dir: &Path) -> Result<String, StartError> {
     out.write_all(name.as_bytes())?;
     out.sync_all()?;
     Ok(name)
+}
+
+/// What holds for all symbols together, for the engine.
+pub(super) fn account_of(config: &Config, limits: ExchangeLimits) -> Result<AccountParams, Issue> {
+    account_params(&config.global, limits)
+        .ok_or_else(|| config.issue("global.total_notional_max", "is too large"))
 }
 
 /// Parameters of changed symbols for the engine; those that do not fit are reported and left as they were.

@@ -1,19 +1,21 @@
 //! Owns what reaches a run from outside: signals and the configuration file.
 
-use super::boot::{Booted, changed_params};
+use super::boot::{Booted, account_of, changed_params};
 use super::{Setup, StartError};
 use crate::binance::contracts::Contracts;
 use crate::config::Config;
 use crate::config::check::check_filters;
 use crate::config::diff::symbol_changes;
-use crate::config::params::filters_of;
+use crate::config::params::{ShellParams, filters_of};
 use crate::config::watch::{Report, Watcher};
 use crate::journal::record::{ConfigChange, Record};
 use crate::journal::writer::Recorder;
 use crate::live::cold::Outside;
+use crate::live::wire::OwnedConfig;
 use phoenix_core::event::Operator;
+use phoenix_core::params::ExchangeLimits;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Everything that watches; dropping it ends the watching.
@@ -32,6 +34,7 @@ impl Drop for Watchers {
 pub(super) fn watch(
     setup: &Setup,
     booted: &Booted,
+    tuner: watch::Sender<ShellParams>,
     tell: mpsc::Sender<Outside>,
 ) -> Result<Watchers, StartError> {
     let mut tasks = Vec::new();
@@ -58,7 +61,7 @@ pub(super) fn watch(
         }));
     }
     let file = match &setup.config_path {
-        Some(path) => Some(watch_file(path, setup, booted, tell)?),
+        Some(path) => Some(watch_file(path, setup, booted, tuner, tell)?),
         None => None,
     };
     Ok(Watchers { tasks, _file: file })
@@ -68,15 +71,26 @@ fn watch_file(
     path: &std::path::Path,
     setup: &Setup,
     booted: &Booted,
+    tuner: watch::Sender<ShellParams>,
     tell: mpsc::Sender<Outside>,
 ) -> Result<Watcher, StartError> {
     let contracts = booted.contracts.clone();
     let recorder = booted.writer.recorder();
     let mut current = setup.config.clone();
+    let (limits, log_level) = (booted.account_params.limits, setup.log_level.clone());
     let (reloader, _warnings) = crate::config::watch::Reloader::load(path)
         .map_err(|rejected| StartError::Config(rejected.errors))?;
     let watcher = Watcher::start(reloader, move |report| {
-        if let Some(changes) = on_report(report, &mut current, &contracts, &recorder)
+        let before = ShellParams::of(&current.global);
+        let changes = on_report(report, &mut current, limits, &contracts, &recorder);
+        let after = ShellParams::of(&current.global);
+        if after != before {
+            tuner.send_replace(after);
+            if let Some(level) = &log_level {
+                level.apply(after.log_level);
+            }
+        }
+        if let Some(changes) = changes
             && tell.blocking_send(Outside::Config(changes)).is_err()
         {
             tracing::debug!("a configuration change came after the end");
@@ -89,9 +103,10 @@ fn watch_file(
 fn on_report(
     report: Report,
     current: &mut Config,
+    limits: ExchangeLimits,
     contracts: &Contracts,
     recorder: &Recorder,
-) -> Option<Vec<crate::live::wire::OwnedConfig>> {
+) -> Option<Vec<OwnedConfig>> {
     match report {
         Report::Changed {
             config,
@@ -123,6 +138,16 @@ fn on_report(
                 return None;
             }
             let mut events = Vec::new();
+            match account_of(&config, limits) {
+                Ok(account) if Some(account) != account_of(current, limits).ok() => {
+                    events.push(OwnedConfig::Account(account));
+                }
+                Ok(_) => {}
+                Err(issue) => {
+                    tracing::error!("refused, the old configuration stays: {issue}");
+                    return None;
+                }
+            }
             for (_, change) in changed_params(&config, contracts) {
                 match change {
                     Ok(event) => events.push(event),

@@ -4,7 +4,9 @@ use crate::binance::client_id::ClientIds;
 use crate::binance::contracts::Contracts;
 use crate::binance::decode::AccountScope;
 use crate::binance::sign::Signer;
+use crate::config::params::ShellParams;
 use crate::live::clock::Clock;
+use crate::live::tuning::Tuning;
 use crate::net::Endpoint as Host;
 use futures_util::{SinkExt, StreamExt};
 use phoenix_core::instrument::{SymbolId, ethusdc};
@@ -70,7 +72,10 @@ impl Bench {
             url("http", &rest),
             Arc::new(signer()),
             Clock::default(),
-            LIMIT,
+            Tuning::fixed(ShellParams {
+                request_limit: LIMIT,
+                ..ShellParams::default()
+            }),
         );
         let target = Target {
             endpoint: url("ws", &ws),

@@ -3,8 +3,10 @@ use crate::binance::client_id::ClientIds;
 use crate::binance::contracts::Contracts;
 use crate::binance::decode::AccountScope;
 use crate::binance::sign::Signer;
+use crate::config::params::ShellParams;
 use crate::live::clock::Clock;
 use crate::live::rest::Rest;
+use crate::live::tuning::Tuning;
 use crate::net::Endpoint as Host;
 use phoenix_core::instrument::{SymbolId, ethusdc};
 use serde_json::{Value, json};
@@ -82,8 +84,8 @@ async fn desk(exchange: &Exchange) -> Desk {
     tokio::spawn(exchange.clone().serve(listener));
     let host = Host::parse(&format!("http://127.0.0.1:{port}")).expect("url");
     let signer = Signer::hmac("key".to_owned().into(), &"secret".to_owned().into()).expect("key");
-    let limit = Duration::from_secs(2);
-    let rest = Rest::new(host, Arc::new(signer), Clock::default(), limit).expect("a client");
+    let tuning = Tuning::fixed(ShellParams::default());
+    let rest = Rest::new(host, Arc::new(signer), Clock::default(), tuning).expect("a client");
     let mut contracts = Contracts::default();
     contracts.add(SymbolId(0), ethusdc()).expect("a contract");
     Desk {
