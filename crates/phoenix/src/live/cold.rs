@@ -8,7 +8,7 @@ pub use ask::{Desk, account_now, cancel_all, open_orders};
 use super::books::Books;
 use super::notices::words;
 use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
-use crate::journal::record::{Halt, Notice as NoticeRecord, Record};
+use crate::journal::record::{Class, Halt, Notice as NoticeRecord, Record};
 use crate::journal::writer::{Backlog, Recorder};
 use phoenix_core::action::Action;
 use phoenix_core::engine::view::View;
@@ -61,6 +61,8 @@ pub struct Cold {
     books: Books,
     recorder: Option<Recorder>,
     backlog: VecDeque<Record>,
+    /// Why the journal's last attempt failed, as last told.
+    journal_error: Option<String>,
     to_hot: mpsc::Sender<ToHot>,
     from_hot: mpsc::Receiver<ToCold>,
     outside: mpsc::Receiver<Outside>,
@@ -87,6 +89,8 @@ pub struct Cold {
 
 /// Alerts kept for the summary; older ones are in the journal.
 const ALERTS_MAX: usize = 200;
+/// Records of the books that wait here once the journal's own queue is full.
+const BACKLOG_MAX: usize = 65_536;
 
 /// Channels and settings of the cold side.
 #[derive(Debug)]
@@ -123,6 +127,7 @@ impl Cold {
             books: setup.books,
             recorder: setup.recorder,
             backlog: VecDeque::new(),
+            journal_error: None,
             to_hot: setup.to_hot,
             from_hot: setup.from_hot,
             outside: setup.outside,
@@ -217,6 +222,7 @@ impl Cold {
 
     async fn on_tick(&mut self) -> bool {
         self.write_backlog();
+        self.watch_journal();
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
             self.deadline = None;
             self.begin_stop().await;
@@ -298,10 +304,7 @@ impl Cold {
             }
         }
         if words.severity > Severity::Info {
-            if self.alerts.len() >= ALERTS_MAX {
-                self.alerts.pop_front();
-            }
-            self.alerts.push_back(format!("{name}: {}", words.text));
+            self.keep_alert(format!("{name}: {}", words.text));
         }
         self.record_halt(notice, symbol.as_deref(), now);
         self.record(Record::Notice(NoticeRecord {
@@ -381,11 +384,42 @@ impl Cold {
         Self::record_in(self.recorder.as_ref(), &mut self.backlog, record);
     }
 
-    /// Records keep their order: with a backlog everything waits behind it.
+    /// A journal that cannot write says so here once, and once when it can again: its queues hide it for hours.
+    fn watch_journal(&mut self) {
+        let Some(status) = self.recorder.as_ref().map(Recorder::status) else {
+            return;
+        };
+        if status.error == self.journal_error {
+            return;
+        }
+        match &status.error {
+            Some(why) => {
+                tracing::error!(%why, waiting = status.waiting, "the journal cannot be written: make room on the disk; records wait in memory");
+                self.codes.insert("journal_failed");
+                self.keep_alert(format!("-: the journal cannot be written: {why}"));
+            }
+            None => tracing::warn!("the journal is written again"),
+        }
+        self.journal_error = status.error;
+    }
+
+    fn keep_alert(&mut self, text: String) {
+        if self.alerts.len() >= ALERTS_MAX {
+            self.alerts.pop_front();
+        }
+        self.alerts.push_back(text);
+    }
+
+    /// Records of the books keep their order: with a backlog they wait behind it. At its bound the newest is
+    /// lost here and fetched again from the exchange by the next session. Routine records never wait.
     fn record_in(recorder: Option<&Recorder>, backlog: &mut VecDeque<Record>, record: Record) {
         let Some(recorder) = recorder else { return };
-        if !backlog.is_empty() {
-            backlog.push_back(record);
+        if !backlog.is_empty() && record.class() == Class::Books {
+            if backlog.len() < BACKLOG_MAX {
+                backlog.push_back(record);
+            } else {
+                tracing::error!(?record, "the journal is too far behind: a record is lost");
+            }
             return;
         }
         match recorder.record(record) {
@@ -454,3 +488,6 @@ fn record_trades(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

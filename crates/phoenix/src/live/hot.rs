@@ -292,7 +292,6 @@ impl Hot {
 
     fn on_text(&mut self, source: Source, text: &Utf8Bytes) {
         let now = self.clock.now();
-        self.link(source).on_data();
         let decoded = match source {
             Source::User => {
                 self.user_decoder
@@ -311,6 +310,8 @@ impl Hot {
                 if let Some(message) = told {
                     self.tell(message);
                 }
+                // Only data: a refusal or a farewell on each new connection must not make a fast loop.
+                self.link(source).on_data();
             }
             Decoded::Control(Control::ServerShutdown) => {
                 tracing::warn!(link = ?source.link(), "the exchange announces a shutdown of this connection");
