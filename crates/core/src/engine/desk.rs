@@ -146,7 +146,7 @@ impl Desk {
             timers,
             mark: None,
             contract: ContractStatus::Trading,
-            truth: Truth::new(&resume),
+            truth: Truth::new(resume),
             vouch: Vouch::default(),
             snapshot_at: None,
             snapshots_failed: 0,

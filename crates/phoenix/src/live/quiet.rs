@@ -1,20 +1,21 @@
 //! Owns until when the exchange wants no request from this address (protocol §6.3); knows nothing of what
 //! would be asked. Shared by all threads: a refusal that one of them reads silences every other.
 
+use super::clock::Clock;
 use crate::binance::codes::RETRY_AFTER_MAX;
 use phoenix_core::event::{Refusal, Why};
 use phoenix_core::units::Span;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The exchange's code for a used-up weight or a ban, −1003.
 const WEIGHT_USED_UP: i32 = -1003;
 
 /// Silence that was asked for; cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Quiet {
-    origin: Instant,
+    clock: Clock,
     shared: Arc<Shared>,
 }
 
@@ -25,15 +26,6 @@ struct Shared {
     /// End of the silence for handshakes too, ns since the origin.
     handshakes: AtomicI64,
     bans: AtomicU64,
-}
-
-impl Default for Quiet {
-    fn default() -> Self {
-        Self {
-            origin: Instant::now(),
-            shared: Arc::default(),
-        }
-    }
 }
 
 impl Quiet {
@@ -88,7 +80,7 @@ impl Quiet {
     }
 
     fn now_ns(&self) -> i64 {
-        i64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(i64::MAX / 2)
+        self.clock.mono().raw()
     }
 }
 

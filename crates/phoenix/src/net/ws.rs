@@ -59,23 +59,25 @@ impl Socket {
                 url: url.clone(),
                 why: "not a valid WebSocket URL",
             })?;
-        let until = tokio::time::Instant::now() + limit;
-        let stream = tls::connect(endpoint, limit).await?;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(32 * 1024)
-            .write_buffer_size(0)
-            .max_write_buffer_size(WRITE_BUFFER_MAX)
-            .max_message_size(Some(FRAME_MAX))
-            .max_frame_size(Some(FRAME_MAX));
-        let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
-        match tokio::time::timeout_at(until, handshake).await {
-            Ok(Ok((inner, _response))) => Ok(Self {
+        let made = async {
+            let stream = tls::connect(endpoint, limit).await?;
+            let config = WebSocketConfig::default()
+                .read_buffer_size(32 * 1024)
+                .write_buffer_size(0)
+                .max_write_buffer_size(WRITE_BUFFER_MAX)
+                .max_message_size(Some(FRAME_MAX))
+                .max_frame_size(Some(FRAME_MAX));
+            tokio_tungstenite::client_async_with_config(request, stream, Some(config))
+                .await
+                .map_err(|error| NetError::Handshake {
+                    host: endpoint.host.clone(),
+                    why: describe(&error),
+                })
+        };
+        match tokio::time::timeout(limit, made).await {
+            Ok(made) => made.map(|(inner, _response)| Self {
                 inner,
                 is_unflushed: false,
-            }),
-            Ok(Err(error)) => Err(NetError::Handshake {
-                host: endpoint.host.clone(),
-                why: describe(&error),
             }),
             Err(_) => Err(NetError::Timeout {
                 what: "the WebSocket handshake",

@@ -9,15 +9,17 @@ use crate::binance::encode::ws_api::{Auth, Head, WsEncoder};
 use crate::live::links::{AfterLoss, LinkEvent, LinkSlot, Target};
 use crate::live::rest::{Rest, refusal};
 use phoenix_core::event::{Outcome, Why};
+use phoenix_core::units::{Mono, Span};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::task::{Context as Task, Poll};
-use tokio::time::{Instant, Sleep, sleep_until};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep};
 
 /// A request without an answer yet.
 struct Pending {
     purpose: Purpose,
-    sent_at: Instant,
+    sent_at: Mono,
 }
 
 /// The order connection.
@@ -27,11 +29,11 @@ pub(super) struct WsOrders {
     frame: Vec<u8>,
     next_id: u64,
     /// Log-on request of the present connection, and until when it must be answered.
-    logon: Option<(u64, Instant)>,
+    logon: Option<(u64, Mono)>,
     is_ready: bool,
     /// By id, so the first one is the oldest.
     pending: BTreeMap<u64, Pending>,
-    heard_at: Instant,
+    heard_at: Mono,
     timer: Pin<Box<Sleep>>,
     /// What was told last, so that a loop of equal failures is told once.
     trouble: String,
@@ -42,7 +44,6 @@ impl WsOrders {
         let mut link = LinkSlot::new(AfterLoss::Reconnect, 0x6f72_6465, rest.tuning().clone())
             .heeding(rest.quiet().clone());
         link.retarget(target);
-        let now = Instant::now();
         Self {
             link,
             encoder: WsEncoder::default(),
@@ -51,8 +52,8 @@ impl WsOrders {
             logon: None,
             is_ready: false,
             pending: BTreeMap::new(),
-            heard_at: now,
-            timer: Box::pin(sleep_until(now)),
+            heard_at: rest.clock().mono(),
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             trouble: String::new(),
         }
     }
@@ -81,7 +82,7 @@ impl WsOrders {
         }
         let pending = Pending {
             purpose,
-            sent_at: Instant::now(),
+            sent_at: rest.clock().mono(),
         };
         self.pending.insert(self.next_id, pending);
         self.next_id += 1;
@@ -115,16 +116,17 @@ impl WsOrders {
                 continue;
             }
             let Some(due) = self.due(rest) else { return };
-            self.timer.as_mut().reset(due);
+            let due = rest.clock().deadline(due);
+            self.timer.as_mut().reset(Instant::from_std(due));
             if self.timer.as_mut().poll(cx).is_pending() {
                 return;
             }
         }
     }
 
-    fn due(&self, rest: &Rest) -> Option<Instant> {
+    fn due(&self, rest: &Rest) -> Option<Mono> {
         let answer = self.pending.values().next();
-        let answer = answer.map(|p| p.sent_at + rest.limit());
+        let answer = answer.map(|p| p.sent_at.after(patience(rest)));
         let logon = self.logon.map(|(_, until)| until);
         answer.into_iter().chain(logon).min()
     }
@@ -132,12 +134,12 @@ impl WsOrders {
     /// A request that is not answered in time is unknown. Where nothing at all was heard since it was sent,
     /// the connection is dead: its socket may be half-open for a quarter of an hour.
     fn expire(&mut self, rest: &Rest, out: &mut Outbox) {
-        let now = Instant::now();
+        let now = rest.clock().mono();
         if self.logon.is_some_and(|(_, until)| now >= until) {
             self.lose("the log-on is not answered", out);
         }
         while let Some(oldest) = self.pending.first_entry() {
-            if now < oldest.get().sent_at + rest.limit() {
+            if now < oldest.get().sent_at.after(patience(rest)) {
                 return;
             }
             let Pending { purpose, sent_at } = oldest.remove();
@@ -189,7 +191,7 @@ impl WsOrders {
             .map_err(|e| e.to_string())
             .and_then(|_method| self.write_frame());
         match sent {
-            Ok(()) => self.logon = Some((id, Instant::now() + rest.limit())),
+            Ok(()) => self.logon = Some((id, rest.clock().mono().after(patience(rest)))),
             Err(why) => self.lose(&format!("the log-on could not be sent: {why}"), out),
         }
     }
@@ -201,7 +203,7 @@ impl WsOrders {
                 return tracing::warn!(?why, "an answer of the order channel could not be read");
             }
         };
-        self.heard_at = Instant::now();
+        self.heard_at = rest.clock().mono();
         out.events.push_back(OrderEvent::Used(answer.used));
         if answer.id.is_some() && answer.id == self.logon.map(|(id, _)| id) {
             self.logon = None;
@@ -254,6 +256,11 @@ impl WsOrders {
     pub(super) async fn close(&mut self) {
         self.link.close().await;
     }
+}
+
+/// How long an answer is waited for.
+fn patience(rest: &Rest) -> Span {
+    Span(i64::try_from(rest.limit().as_nanos()).unwrap_or(i64::MAX))
 }
 
 fn context(kind: RequestKind, rest: &Rest) -> Context {

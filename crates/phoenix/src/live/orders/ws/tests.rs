@@ -14,7 +14,6 @@ use phoenix_core::order::{Execute, NewOrder, OrderId};
 use phoenix_core::units::{Lots, Side, Ticks};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
