@@ -119,6 +119,9 @@ pub struct Finished {
     pub codes: BTreeSet<&'static str>,
 }
 
+/// How long the hot thread may take to say goodbye to its peers.
+const HOT_PATIENCE: Duration = Duration::from_secs(3);
+
 /// Runs until stopped. Blocks the calling thread.
 ///
 /// # Errors
@@ -129,7 +132,10 @@ pub fn run(setup: Setup) -> Result<Finished, StartError> {
         .thread_name("phoenix-cold")
         .enable_all()
         .build()?;
-    runtime.block_on(run_on(setup))
+    let finished = runtime.block_on(run_on(setup));
+    // A name that is still being looked up would otherwise be waited for.
+    runtime.shutdown_background();
+    finished
 }
 
 async fn run_on(setup: Setup) -> Result<Finished, StartError> {
@@ -212,9 +218,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());
     let (stop_began_ns, codes) = (cold.stop_began_ns, std::mem::take(&mut cold.codes));
     drop(cold);
-    if hot.join().is_err() {
-        tracing::error!("the hot thread panicked");
-    }
+    await_hot(hot).await;
     close_journal(booted.writer, booted.session, ended);
     Ok(Finished {
         ended,
@@ -274,8 +278,24 @@ fn start_hot(
                     Err(error) => tracing::error!(%error, "the hot thread could not start"),
                 }
             });
+            runtime.shutdown_background();
         })?;
     Ok(thread)
+}
+
+/// A hot thread that hangs must not keep the process: the books are closed and the run ends without it.
+async fn await_hot(hot: std::thread::JoinHandle<()>) {
+    let begun = Instant::now();
+    while !hot.is_finished() {
+        if begun.elapsed() >= HOT_PATIENCE {
+            tracing::error!("the hot thread does not end; it is left behind");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    if hot.join().is_err() {
+        tracing::error!("the hot thread panicked");
+    }
 }
 
 fn close_journal(writer: Writer, session: u32, ended: Ended) {
@@ -295,5 +315,21 @@ fn close_journal(writer: Writer, session: u32, ended: Ended) {
     }
     if let Err(unwritten) = writer.close() {
         tracing::error!(?unwritten, "the journal could not be completed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hot_thread_that_hangs_does_not_keep_the_process() {
+        let (release, hold) = std::sync::mpsc::channel::<()>();
+        let hot = std::thread::spawn(move || {
+            let _ = hold.recv();
+        });
+        let left = tokio::time::timeout(HOT_PATIENCE * 3, await_hot(hot)).await;
+        assert!(left.is_ok());
+        drop(release);
     }
 }
