@@ -575,6 +575,19 @@ pub struct Resume {
     pub fees: Quote,
     /// Funding received (positive) and paid (negative).
     pub funding: Quote,
-    /// Highest trade id in the books; the back-fill asks for what follows.
+    /// Highest trade id in the books: what is told of trades up to it is not booked again.
     pub trade_id: Option<i64>,
+    /// First trade id that may be missing from the journal, even below `trade_id`; the back-fill begins
+    /// there. `None`: with what follows `trade_id`.
+    pub backfill_from: Option<i64>,
+}
+
+impl Resume {
+    /// The lowest trade id that may be missing from the books. A fill that was missed may be older than the last one
+    /// recorded. `None` when nothing was ever traded.
+    #[must_use]
+    pub fn trades_from(&self) -> Option<i64> {
+        self.backfill_from
+            .or_else(|| Some(self.trade_id?.saturating_add(1)))
+    }
 }

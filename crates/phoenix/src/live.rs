@@ -11,6 +11,7 @@ pub mod listen_key;
 pub mod notices;
 pub mod orders;
 pub mod paper;
+pub mod quiet;
 pub mod rest;
 pub mod session;
 pub mod summary;

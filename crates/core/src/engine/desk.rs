@@ -150,7 +150,7 @@ impl Desk {
             timers,
             mark: None,
             contract: ContractStatus::Trading,
-            truth: Truth::new(resume.trade_id),
+            truth: Truth::new(resume.trades_from()),
             vouch: Vouch::default(),
             snapshot_at: None,
             snapshots_failed: 0,

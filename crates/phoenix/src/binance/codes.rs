@@ -213,6 +213,8 @@ pub fn outcome<T>(context: Context, error: ErrorText<'_>) -> Outcome<T> {
         503 => outcome_of_503(error),
         // The exchange's own time-out: it may have gone through. No code can make it certain.
         408 => Open,
+        // A banned address is refused whatever the request was.
+        418 => Refused(Why::Weight),
         _ => match verdict(error.code) {
             Some(Refused(Why::Rejected)) if error.code == -2010 => Refused(why_of_2010(error.msg)),
             Some(known) => known,
@@ -282,7 +284,8 @@ fn refusal(context: Context, error: ErrorText<'_>, why: Why) -> Refusal {
     let said = banned_until(error.msg)
         .map(|until| Span(until.0.saturating_sub(context.now.0)))
         .filter(|span| span.is_positive())
-        .max(context.retry_after);
+        .max(context.retry_after.filter(|span| span.is_positive()));
+    // "Retry after 0 s" names no wait: taken at its word it would make a loop of refusals.
     let retry_after = said.or_else(|| implied_wait(context, error, why));
     Refusal {
         why,

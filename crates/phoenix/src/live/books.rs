@@ -209,6 +209,7 @@ pub fn resume(state: &SymbolState, instrument: &Instrument, asset: &str) -> Resu
         fees: Quote(-state.fees_e8.get(asset).copied().unwrap_or(0)),
         funding: Quote(state.funding_e8.get(asset).copied().unwrap_or(0)),
         trade_id: state.last_trade_id,
+        backfill_from: state.backfill_from,
     }
 }
 

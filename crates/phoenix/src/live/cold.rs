@@ -8,7 +8,7 @@ pub use ask::{Desk, account_now, cancel_all, open_orders};
 use super::books::Books;
 use super::notices::words;
 use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
-use crate::journal::record::{Halt, Notice as NoticeRecord, Record};
+use crate::journal::record::{Class, Halt, Notice as NoticeRecord, Record};
 use crate::journal::writer::{Backlog, Recorder};
 use phoenix_core::action::Action;
 use phoenix_core::engine::view::View;
@@ -69,6 +69,8 @@ pub struct Cold {
     books: Books,
     recorder: Option<Recorder>,
     backlog: VecDeque<Record>,
+    /// Why the journal's last attempt failed, as last told.
+    journal_error: Option<String>,
     to_hot: mpsc::Sender<ToHot>,
     from_hot: mpsc::Receiver<ToCold>,
     outside: mpsc::Receiver<Outside>,
@@ -79,8 +81,6 @@ pub struct Cold {
     /// When to stop by itself.
     deadline: Option<Instant>,
     panic_at: Option<Instant>,
-    /// Why the journal could not be written when that was last looked at.
-    journal_error: Option<String>,
     stopping_since: Option<Instant>,
     sampled_at: Instant,
     pruned_at: Instant,
@@ -236,6 +236,7 @@ impl Cold {
         if self.panic_at.is_some_and(|at| Instant::now() >= at) {
             panic!("injected fault: the cold thread panics");
         }
+        self.watch_journal();
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
             self.deadline = None;
             self.begin_stop().await;
@@ -317,10 +318,7 @@ impl Cold {
             }
         }
         if words.severity > Severity::Info {
-            if self.alerts.len() >= ALERTS_MAX {
-                self.alerts.pop_front();
-            }
-            self.alerts.push_back(format!("{name}: {}", words.text));
+            self.keep_alert(format!("{name}: {}", words.text));
         }
         self.record_halt(notice, symbol.as_deref(), now);
         self.record(Record::Notice(NoticeRecord {
@@ -400,12 +398,41 @@ impl Cold {
         Self::record_in(self.recorder.as_ref(), &mut self.backlog, record);
     }
 
-    /// Records keep their order: with a backlog everything waits behind it.
+    /// A journal that cannot write says so here once, and once when it can again: its queues hide it for hours.
+    fn watch_journal(&mut self) {
+        let Some(status) = self.recorder.as_ref().map(Recorder::status) else {
+            return;
+        };
+        if status.error == self.journal_error {
+            return;
+        }
+        match &status.error {
+            Some(why) => {
+                tracing::error!(%why, waiting = status.waiting, "the journal cannot be written: make room on the disk; records wait in memory");
+                self.codes.insert("journal_failed");
+                self.keep_alert(format!("-: the journal cannot be written: {why}"));
+            }
+            None => tracing::warn!("the journal is written again"),
+        }
+        self.journal_error = status.error;
+    }
+
+    fn keep_alert(&mut self, text: String) {
+        if self.alerts.len() >= ALERTS_MAX {
+            self.alerts.pop_front();
+        }
+        self.alerts.push_back(text);
+    }
+
+    /// Records of the books keep their order: with a backlog they wait behind it. At its bound the newest is
+    /// lost here and fetched again from the exchange by the next session. Routine records never wait.
     fn record_in(recorder: Option<&Recorder>, backlog: &mut VecDeque<Record>, record: Record) {
         let Some(recorder) = recorder else { return };
-        if !backlog.is_empty() {
+        if !backlog.is_empty() && record.class() == Class::Books {
             if backlog.len() < BACKLOG_MAX {
                 backlog.push_back(record);
+            } else {
+                tracing::error!(?record, "the journal is too far behind: a record is lost");
             }
             return;
         }
@@ -425,18 +452,6 @@ impl Cold {
         let Some(recorder) = &self.recorder else {
             return;
         };
-        // Told when it changes: trading goes on, what waits is written as soon as that works again.
-        let error = recorder.status().error;
-        if error != self.journal_error {
-            match &error {
-                Some(why) => {
-                    tracing::error!(code = "journal", "the journal cannot be written: {why}");
-                    self.alerts.push_back(format!("journal: {why}"));
-                }
-                None => tracing::info!(code = "journal", "the journal is written again"),
-            }
-            self.journal_error = error;
-        }
         while let Some(record) = self.backlog.pop_front() {
             if let Err(Backlog::Returned(record)) = recorder.record(record) {
                 self.backlog.push_front(*record);
@@ -487,3 +502,6 @@ fn record_trades(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

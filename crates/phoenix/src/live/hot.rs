@@ -23,6 +23,7 @@ use phoenix_core::event::{
 };
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -107,7 +108,7 @@ pub struct Hot {
     /// In a dry run, what stands in for the exchange: nothing that changes anything is sent.
     paper: Option<Paper>,
     /// Messages for the cold thread that found no room, by whether the books depend on them.
-    backlog: Vec<ToCold>,
+    backlog: VecDeque<ToCold>,
     dropped: u64,
     unreadable: u64,
     is_over: bool,
@@ -128,7 +129,10 @@ impl Hot {
         to_cold: mpsc::Sender<ToCold>,
     ) -> Result<Self, NetError> {
         let now = setup.clock.mono();
-        let slot = |after_loss, seed| LinkSlot::new(after_loss, seed, setup.tuning.clone());
+        let quiet = orders.quiet();
+        let slot = |after_loss, seed| {
+            LinkSlot::new(after_loss, seed, setup.tuning.clone()).heeding(quiet.clone())
+        };
         let (public, market, user) = (
             slot(AfterLoss::Reconnect, 0x7075_626c),
             slot(AfterLoss::Reconnect, 0x6d61_726b),
@@ -153,7 +157,7 @@ impl Hot {
             view_at: now,
             batch: Vec::with_capacity(ACTIONS_CAPACITY),
             paper: setup.dry_run.then(Paper::default),
-            backlog: Vec::new(),
+            backlog: VecDeque::new(),
             dropped: 0,
             unreadable: 0,
             is_over: false,
@@ -247,10 +251,10 @@ impl Hot {
             Woken::Orders(Some(OrderEvent::Up)) => {
                 self.step(&Event::Link(Link::Orders, LinkState::Up))
             }
-            Woken::Orders(Some(OrderEvent::Down(why))) => {
-                tracing::warn!(%why, "order channel lost");
-                self.step(&Event::Link(Link::Orders, LinkState::Down));
+            Woken::Orders(Some(OrderEvent::Fallback(why))) => {
+                tracing::warn!(%why, "orders go by REST until the WebSocket is usable");
             }
+            Woken::Orders(Some(OrderEvent::ClockRefused)) => self.tell(ToCold::ClockRefused),
             Woken::Orders(Some(OrderEvent::Used(used))) => self.on_used(used),
             Woken::Orders(None) => {}
             Woken::Cold(message) => self.on_cold(message),
@@ -297,7 +301,6 @@ impl Hot {
 
     fn on_text(&mut self, source: Source, text: &Utf8Bytes) {
         let now = self.clock.now();
-        self.link(source).on_data();
         let decoded = match source {
             Source::User => {
                 self.user_decoder
@@ -316,6 +319,8 @@ impl Hot {
                 if let Some(message) = told {
                     self.tell(message);
                 }
+                // Only data: a refusal or a farewell on each new connection must not make a fast loop.
+                self.link(source).on_data();
             }
             Decoded::Control(Control::ServerShutdown) => {
                 tracing::warn!(link = ?source.link(), "the exchange announces a shutdown of this connection");
@@ -363,10 +368,7 @@ impl Hot {
     }
 
     fn on_reply(&mut self, reply: &OwnedReply) {
-        if let OwnedReply::Account(_, Err(Some(refusal)))
-        | OwnedReply::OpenOrders(_, _, Err(Some(refusal))) = reply
-            && refusal.why == Why::Clock
-        {
+        if reply.refusal().is_some_and(|r| r.why == Why::Clock) {
             self.tell(ToCold::ClockRefused);
         }
         self.step(&reply.event());
@@ -538,12 +540,17 @@ impl Hot {
             .reset(Instant::from_std(self.clock.deadline(next)));
     }
 
-    /// Never waits: what the books depend on is kept here until there is room.
+    /// Never waits: what the books depend on is kept here until there is room, and in its order.
     fn tell(&mut self, message: ToCold) {
-        let Err(error) = self.to_cold.try_send(message) else {
-            return;
+        self.send_backlog();
+        let message = if self.backlog.is_empty() {
+            match self.to_cold.try_send(message) {
+                Ok(()) => return,
+                Err(error) => error.into_inner(),
+            }
+        } else {
+            message
         };
-        let message = error.into_inner();
         let is_kept = match &message {
             ToCold::Updated(..) | ToCold::Funding(..) | ToCold::Stopped | ToCold::Ask(..) => true,
             ToCold::NeedListenKey => true,
@@ -552,18 +559,18 @@ impl Hot {
             }
         };
         if is_kept {
-            self.backlog.push(message);
+            self.backlog.push_back(message);
         } else {
             self.dropped += 1;
         }
     }
 
     fn send_backlog(&mut self) {
-        while let Some(message) = self.backlog.first() {
-            if self.to_cold.try_send(message.clone()).is_err() {
+        while let Some(message) = self.backlog.pop_front() {
+            if let Err(error) = self.to_cold.try_send(message) {
+                self.backlog.push_front(error.into_inner());
                 return;
             }
-            self.backlog.remove(0);
         }
     }
 }

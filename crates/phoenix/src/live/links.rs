@@ -1,6 +1,7 @@
 //! Owns the life of one streaming connection: connect, back off, rotate before the exchange's 24 h end
 //! (make before break); knows nothing of what frames say.
 
+use super::quiet::Quiet;
 use super::tuning::Tuning;
 use crate::net::backoff::Backoff;
 use crate::net::ws::{Incoming, Socket};
@@ -95,7 +96,13 @@ pub struct LinkSlot {
     spare: Option<Connecting>,
     /// The replaced socket and until when it is read: what both deliver is told apart by ids.
     retiring: Option<(Socket, Pin<Box<Sleep>>)>,
+    /// When the next replacement is tried, after one could not be made.
+    spare_at: Option<Pin<Box<Sleep>>>,
     backoff: Backoff,
+    spare_backoff: Backoff,
+    /// After a loss, no attempt before this.
+    not_before: Instant,
+    quiet: Quiet,
     tuning: Tuning,
 }
 
@@ -109,25 +116,53 @@ impl LinkSlot {
             state: State::Idle,
             spare: None,
             retiring: None,
+            spare_at: None,
             backoff: Backoff::new(seed),
+            spare_backoff: Backoff::new(!seed),
+            not_before: Instant::now(),
+            quiet: Quiet::default(),
             tuning,
         }
     }
 
-    /// Connects to `target`: at once when there is no connection, otherwise make-before-break.
+    /// The same, opening no connection while the exchange wants none from this address (protocol §6.3).
+    #[must_use]
+    pub fn heeding(mut self, quiet: Quiet) -> Self {
+        self.quiet = quiet;
+        self
+    }
+
+    /// Connects to `target`: make-before-break where there is a connection; otherwise at once, or when the
+    /// back-off of the last loss is over.
     pub fn retarget(&mut self, target: Target) {
+        self.spare_at = None;
         match self.state {
-            State::Up { .. } => self.spare = Some(connecting(&target)),
+            State::Up { .. } => self.spare = Some(self.connecting(&target)),
             State::Idle | State::Backing(_) | State::Connecting(_) => {
-                self.state = State::Connecting(connecting(&target));
+                self.state = if Instant::now() < self.not_before {
+                    State::Backing(Box::pin(sleep_until(self.not_before)))
+                } else {
+                    State::Connecting(self.connecting(&target))
+                };
             }
         }
         self.target = Some(target);
     }
 
+    fn connecting(&self, target: &Target) -> Connecting {
+        let (target, quiet) = (target.clone(), self.quiet.clone());
+        Box::pin(async move {
+            while let Some(wait) = quiet.handshakes_in() {
+                tokio::time::sleep(wait).await;
+            }
+            Socket::connect(&target.endpoint, &target.path_and_query, CONNECT_LIMIT).await
+        })
+    }
+
     /// Drops the connection, whatever its socket says, and starts over.
     pub fn reconnect(&mut self) {
         self.spare = None;
+        self.spare_at = None;
         self.retiring = None;
         self.lose();
     }
@@ -161,14 +196,16 @@ impl LinkSlot {
     }
 
     fn lose(&mut self) {
-        let delay = self.backoff.next_delay(self.tuning.steps());
+        self.not_before = Instant::now() + self.backoff.next_delay(self.tuning.steps());
         self.state = match self.after_loss {
-            AfterLoss::Reconnect => State::Backing(Box::pin(sleep_until(Instant::now() + delay))),
+            AfterLoss::Reconnect => State::Backing(Box::pin(sleep_until(self.not_before))),
             AfterLoss::Wait => State::Idle,
         };
     }
 
     fn up(&mut self, socket: Socket) {
+        self.spare_at = None;
+        self.spare_backoff.reset();
         let since = Instant::now();
         let rotate = Box::pin(sleep_until(since + self.tuning.now().connection_age_max));
         self.state = State::Up {
@@ -206,7 +243,7 @@ impl LinkSlot {
                         self.state = State::Idle;
                         return Poll::Pending;
                     };
-                    self.state = State::Connecting(connecting(target));
+                    self.state = State::Connecting(self.connecting(target));
                 }
                 State::Connecting(attempt) => match std::task::ready!(attempt.as_mut().poll(cx)) {
                     Ok(socket) => {
@@ -227,14 +264,11 @@ impl LinkSlot {
                         *since = Instant::now();
                         let age = self.tuning.now().connection_age_max;
                         rotate.as_mut().reset(*since + age);
-                        match self.after_loss {
-                            AfterLoss::Wait => return Poll::Ready(LinkEvent::Aging),
-                            AfterLoss::Reconnect if self.spare.is_none() => {
-                                self.spare = self.target.as_ref().map(connecting);
-                                cx.waker().wake_by_ref();
-                            }
-                            AfterLoss::Reconnect => {}
+                        if self.spare.is_none() && self.renew() {
+                            return Poll::Ready(LinkEvent::Aging);
                         }
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
                     }
                     match std::task::ready!(socket.poll_next(cx)) {
                         Incoming::Text(text) => return Poll::Ready(LinkEvent::Text(text)),
@@ -249,8 +283,28 @@ impl LinkSlot {
         }
     }
 
-    /// A finished replacement takes over; the old socket is read on for [`DRAIN_FOR`].
+    /// Begins a replacement; true when a fresh target is needed for that.
+    fn renew(&mut self) -> bool {
+        match self.after_loss {
+            AfterLoss::Wait => true,
+            AfterLoss::Reconnect => {
+                self.spare = self.target.as_ref().map(|target| self.connecting(target));
+                false
+            }
+        }
+    }
+
+    /// A finished replacement takes over; the old socket is read on for [`DRAIN_FOR`]. One that could not be
+    /// made is tried again: the old connection may be silent by now, or near its end.
     fn poll_spare(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
+        if let Some(timer) = &mut self.spare_at
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            self.spare_at = None;
+            if self.is_up() && self.renew() {
+                return Poll::Ready(LinkEvent::Aging);
+            }
+        }
         let Some(spare) = &mut self.spare else {
             return Poll::Pending;
         };
@@ -268,7 +322,10 @@ impl LinkSlot {
                 Poll::Ready(LinkEvent::Replaced)
             }
             Err(error) => {
-                tracing::warn!(%error, "replacement connection failed; the old one stays, retried at the next rotation");
+                tracing::warn!(%error, "replacement connection failed; the old one stays meanwhile");
+                let at = Instant::now() + self.spare_backoff.next_delay(self.tuning.steps());
+                self.spare_at = Some(Box::pin(sleep_until(at)));
+                cx.waker().wake_by_ref();
                 Poll::Pending
             }
         }
@@ -288,13 +345,6 @@ impl LinkSlot {
         }
         Poll::Pending
     }
-}
-
-fn connecting(target: &Target) -> Connecting {
-    let target = target.clone();
-    Box::pin(async move {
-        Socket::connect(&target.endpoint, &target.path_and_query, CONNECT_LIMIT).await
-    })
 }
 
 impl std::fmt::Debug for LinkSlot {
@@ -393,6 +443,76 @@ mod tests {
                 AfterLoss::Wait => assert!(matches!(event(&mut slot).await, LinkEvent::Aging)),
             }
         }
+    }
+
+    /// Takes a connection and hangs up before the handshake.
+    async fn hang_up(listener: &TcpListener) {
+        let (tcp, _) = listener.accept().await.expect("accept");
+        drop(tcp);
+    }
+
+    #[tokio::test]
+    async fn a_replacement_that_failed_is_tried_again_because_the_old_one_may_be_mute() {
+        for after_loss in [AfterLoss::Reconnect, AfterLoss::Wait] {
+            let (listener, target) = bound().await;
+            let mut slot = LinkSlot::new(after_loss, 1, tuning());
+            slot.retarget(target.clone());
+            let (_up, _mute) = tokio::join!(event(&mut slot), accept(&listener));
+            slot.retarget(target);
+            let next = {
+                let server = async {
+                    hang_up(&listener).await;
+                    match after_loss {
+                        AfterLoss::Reconnect => Some(accept(&listener).await),
+                        AfterLoss::Wait => None,
+                    }
+                };
+                let (next, _peer) = tokio::join!(event(&mut slot), server);
+                next
+            };
+            match after_loss {
+                AfterLoss::Reconnect => assert!(matches!(next, LinkEvent::Replaced), "{next:?}"),
+                AfterLoss::Wait => assert!(matches!(next, LinkEvent::Aging), "{next:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fresh_key_for_every_attempt_does_not_undo_the_back_off() {
+        let (listener, target) = bound().await;
+        let mut slot = LinkSlot::new(AfterLoss::Wait, 1, tuning());
+        let begun = Instant::now();
+        for _ in 0..4 {
+            slot.retarget(target.clone());
+            let (next, ()) = tokio::join!(event(&mut slot), hang_up(&listener));
+            assert!(matches!(next, LinkEvent::Down(_)));
+        }
+        // Half of 250 + 500 + 1000 ms at least.
+        let took = begun.elapsed();
+        assert!(took >= Duration::from_millis(850), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_opened_while_the_address_is_banned() {
+        let (listener, target) = bound().await;
+        let quiet = Quiet::default();
+        let refusal = phoenix_core::event::Refusal {
+            why: phoenix_core::event::Why::Weight,
+            code: -1003,
+            retry_after: phoenix_core::units::Span::from_millis(300),
+        };
+        let begun = Instant::now();
+        quiet.on_refused(418, &refusal);
+        let mut slot = LinkSlot::new(
+            AfterLoss::Reconnect,
+            1,
+            Tuning::fixed(ShellParams::default()),
+        )
+        .heeding(quiet);
+        slot.retarget(target);
+        let (up, _peer) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(matches!(up, LinkEvent::Up));
+        assert!(begun.elapsed() >= Duration::from_millis(290));
     }
 
     #[tokio::test]

@@ -2,8 +2,9 @@
 //! nothing of when to ask.
 
 use super::clock::Clock;
+use super::quiet::Quiet;
 use super::tuning::Tuning;
-use crate::binance::codes::{Context, rest_outcome};
+use crate::binance::codes::{Context, RETRY_AFTER_MAX, rest_outcome};
 use crate::binance::decode::rest::BodyError;
 use crate::binance::encode::Validity;
 use crate::binance::encode::rest::{Auth, EncodeError, Endpoint, Method, RestEncoder, Security};
@@ -14,8 +15,9 @@ use crate::net::{Endpoint as Host, NetError};
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use phoenix_core::event::{Outcome, Refusal, Why};
-use phoenix_core::units::Span;
+use phoenix_core::units::{Span, Wall};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// REST access for one thread; cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,6 +27,7 @@ pub struct Rest {
     key: Option<HeaderValue>,
     clock: Clock,
     tuning: Tuning,
+    quiet: Quiet,
 }
 
 /// An answer, read.
@@ -58,13 +61,35 @@ impl Rest {
             key,
             clock,
             tuning,
+            quiet: Quiet::default(),
         })
+    }
+
+    /// The same for a thread with a runtime of its own: other connections, but one silence (protocol §6.3).
+    #[must_use]
+    pub fn on_another_thread(&self) -> Self {
+        Self {
+            client: Arc::new(self.client.on_another_thread()),
+            ..self.clone()
+        }
     }
 
     /// The clock that stamps requests.
     #[must_use]
     pub const fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Until when the exchange wants no request.
+    #[must_use]
+    pub const fn quiet(&self) -> &Quiet {
+        &self.quiet
+    }
+
+    /// Bound on the wait for an answer.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.tuning.now().request_limit
     }
 
     /// The shell's parameters.
@@ -143,7 +168,11 @@ impl Rest {
             used.on_header(name.as_str(), value.as_bytes());
         }
         let context = self.context(endpoint, &answer.headers);
-        let (outcome, wrong) = rest_outcome(context, answer.status.as_u16(), &answer.body, decode);
+        let status = answer.status.as_u16();
+        let (outcome, wrong) = rest_outcome(context, status, &answer.body, decode);
+        if let Outcome::Refused(refusal) = &outcome {
+            self.quiet.on_refused(status, refusal);
+        }
         if let Some(why) = wrong {
             tracing::warn!(path = endpoint.path(), %why, "an answer could not be read");
         }
@@ -153,24 +182,28 @@ impl Rest {
     /// What is known about an answer besides its body.
     #[must_use]
     pub fn context(&self, endpoint: Endpoint, headers: &HeaderMap) -> Context {
-        let seconds = headers
-            .get("retry-after")
-            .and_then(|v| v.to_str().ok()?.trim().parse::<i64>().ok());
+        let now = self.clock.wall();
         Context {
             kind: endpoint.kind(),
-            now: self.clock.wall(),
-            retry_after: seconds
-                .filter(|s| (0..=259_200).contains(s))
-                .map(Span::from_secs),
+            now,
+            retry_after: headers
+                .get("retry-after")
+                .and_then(|v| retry_after(v.to_str().ok()?.trim(), now)),
         }
     }
 
-    /// Writes, sends and reads one request.
+    /// Writes, sends and reads one request; while the exchange wants silence it is refused without being sent.
     pub async fn ask<T>(
         &self,
         write: impl FnOnce(&mut RestEncoder, Auth<'_>, &mut Vec<u8>) -> Result<Endpoint, EncodeError>,
         decode: impl FnOnce(&[u8]) -> Result<T, BodyError>,
     ) -> Read<T> {
+        if let Some(refusal) = self.quiet.refusal() {
+            return Read {
+                outcome: Outcome::Refused(refusal),
+                used: Used::default(),
+            };
+        }
         let mut target = Vec::with_capacity(256);
         let endpoint = match write(&mut RestEncoder::default(), self.auth(), &mut target) {
             Ok(endpoint) => endpoint,
@@ -185,6 +218,19 @@ impl Rest {
         let result = self.send(endpoint, &target).await;
         self.read(endpoint, result, decode)
     }
+}
+
+/// `Retry-After` in both forms that HTTP knows: seconds, or a date. A wait beyond [`RETRY_AFTER_MAX`] is cut
+/// to it, never ignored.
+fn retry_after(text: &str, now: Wall) -> Option<Span> {
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        let most = RETRY_AFTER_MAX.raw() / 1_000_000_000;
+        let seconds = text.parse::<i64>().unwrap_or(most).min(most);
+        return Some(Span::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    let wait = Wall::from_millis(at.as_millisecond()).raw() - now.raw();
+    Some(Span(wait.clamp(0, RETRY_AFTER_MAX.raw())))
 }
 
 /// A refusal that came from this side.
@@ -205,3 +251,6 @@ fn unanswered<T>(endpoint: Endpoint, error: &RequestError) -> Outcome<T> {
         RequestError::Unknown(_) => Outcome::Refused(refusal(Why::Transient)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 
 mod boot;
 mod end;
+mod last_look;
 mod outside;
 
 use super::books::Books;
@@ -25,9 +26,10 @@ use crate::lock::{InstanceLock, LockError};
 use crate::logging::LevelHandle;
 use crate::net::{Endpoint, NetError};
 use crate::secrets::KeyKind;
+use last_look::{Means, last_look};
 use phoenix_core::engine::Engine;
 use phoenix_core::engine::view::View;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -115,6 +117,10 @@ pub struct Finished {
     pub started_ns: i64,
     /// When the graceful end began on that clock.
     pub stop_began_ns: Option<i64>,
+    /// Bans of this address (HTTP 418) during the run.
+    pub bans: u64,
+    /// Fills that the journal had of each symbol when the run began.
+    pub fills_before: BTreeMap<String, i64>,
     /// Codes of all notices of the run.
     pub codes: BTreeSet<&'static str>,
 }
@@ -129,9 +135,12 @@ pub fn run(setup: Setup) -> Result<Finished, StartError> {
         .thread_name("phoenix-cold")
         .enable_all()
         .build()?;
-    runtime
+    let finished = runtime
         .block_on(contain::caught(run_on(setup)))
-        .unwrap_or(Err(StartError::Panicked))
+        .unwrap_or(Err(StartError::Panicked));
+    // A name that is still being looked up would otherwise be waited for.
+    runtime.shutdown_background();
+    finished
 }
 
 async fn run_on(setup: Setup) -> Result<Finished, StartError> {
@@ -144,7 +153,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let ws_api = ws_api_of(&setup)?;
     let (tuner, tuning) = tuning::channel(ShellParams::of(&setup.config.global));
     let rest = Rest::new(
-        host.clone(),
+        host,
         Arc::clone(&setup.signer),
         clock.clone(),
         tuning.clone(),
@@ -166,10 +175,10 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
             symbols: booted.symbols.clone(),
             dry_run: setup.dry_run,
             faults: faults.clone(),
-            tuning: tuning.clone(),
+            tuning,
         },
         Orders {
-            rest: Rest::new(host, Arc::clone(&setup.signer), clock.clone(), tuning)?,
+            rest: rest.on_another_thread(),
             ws_api,
         },
         Engine::new(booted.session, booted.account_params),
@@ -218,7 +227,12 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         end::abandon(&to_hot, &hot).await;
     }
     drop(to_hot);
-    let open = end::verify(&desk, ended, setup.dry_run).await;
+    let means = if setup.dry_run {
+        Means::Look
+    } else {
+        Means::Cancel
+    };
+    let open = last_look(&desk, means).await;
     keeper.abort();
     timekeeper.abort();
     drop(watchers);
@@ -236,6 +250,8 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         lasted: started.elapsed(),
         started_ns,
         stop_began_ns,
+        bans: desk.rest.quiet().bans(),
+        fills_before: booted.fills_before,
         codes,
     })
 }
@@ -283,6 +299,7 @@ fn start_hot(
                     Err(error) => tracing::error!(%error, "the hot thread could not start"),
                 }
             });
+            runtime.shutdown_background();
         })?;
     Ok(thread)
 }

@@ -141,6 +141,8 @@ impl Summary {
 
     fn judge(&self, finished: &Finished, durable: bool) -> BTreeMap<&'static str, bool> {
         let symbols = &finished.view.symbols;
+        // Where the engine never showed itself, no promise is known to be kept: `all` of nothing is true.
+        let is_known = !symbols.is_empty() && symbols.len() == finished.open.len();
         let codes = &finished.codes;
         let seen = |code: &str| codes.contains(code);
         let bounded = self
@@ -155,26 +157,29 @@ impl Summary {
             .iter()
             .all(|s| s.record.cancels_per_min_max <= s.cancels_per_min_limit);
         BTreeMap::from([
-            ("fresh", self.time_at_risk_s_max <= TIME_AT_RISK_MAX_S),
-            ("bounded", bounded),
+            (
+                "fresh",
+                is_known && self.time_at_risk_s_max <= TIME_AT_RISK_MAX_S,
+            ),
+            ("bounded", is_known && bounded),
             (
                 "exit_open",
-                symbols.iter().all(|s| s.record.exits_refused == 0),
+                is_known && symbols.iter().all(|s| s.record.exits_refused == 0),
             ),
             (
                 "accounted",
                 self.open_orders_end == Some(0) && count_ok && !seen("order_overflow"),
             ),
             ("alive", self.time_to_full_quote_s.is_some()),
-            ("polite", cancels_ok && !seen("ip_ban")),
+            ("polite", is_known && cancels_ok && finished.bans == 0),
             (
                 "dead_man",
                 seen("dead_man_armed") && !seen("dead_man_failed"),
             ),
-            ("durable", durable),
+            ("durable", is_known && durable),
             (
                 "contained",
-                !matches!(finished.ended, Ended::HotGone | Ended::ColdPanicked),
+                is_known && !matches!(finished.ended, Ended::HotGone | Ended::ColdPanicked),
             ),
         ])
     }
@@ -305,4 +310,67 @@ fn worst_two_sided(now: Mono, finished: &Finished) -> Option<f64> {
         (total > 0.0).then(|| (seconds_of(s.record.two_sided) / total).min(1.0))
     });
     shares.min_by(f64::total_cmp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binance::client_id::ClientIds;
+    use crate::binance::contracts::Contracts;
+    use crate::live::books::Books;
+    use phoenix_core::action::Actions;
+    use phoenix_core::engine::Engine;
+    use phoenix_core::engine::view::View;
+    use phoenix_core::event::{Config, Event, Resume};
+    use phoenix_core::instrument::{SymbolId, ethusdc};
+    use phoenix_core::params::{AccountParams, ethusdc_defaults};
+    use phoenix_core::units::{Now, Quote};
+    use std::time::Duration;
+
+    fn finished(view: View) -> Finished {
+        let mut contracts = Contracts::default();
+        contracts.add(SymbolId(0), ethusdc()).expect("a contract");
+        let ids = ClientIds::new("t1").expect("a name");
+        Finished {
+            ended: Ended::Stopped,
+            view,
+            open: vec![("ETHUSDC".to_owned(), Open::Confirmed(0))],
+            books: Books::new(contracts, ids, "USDC".to_owned()),
+            alerts: Vec::new(),
+            lasted: Duration::from_secs(10),
+            started_ns: 0,
+            stop_began_ns: None,
+            bans: 0,
+            fills_before: BTreeMap::new(),
+            codes: std::collections::BTreeSet::from(["dead_man_armed"]),
+        }
+    }
+
+    fn kept(finished: &Finished) -> BTreeMap<&'static str, bool> {
+        Summary::of(finished, Usage::default(), true).promises
+    }
+
+    #[test]
+    fn of_an_engine_that_never_showed_itself_no_promise_is_claimed() {
+        let promises = kept(&finished(View::default()));
+        assert_eq!(promises.len(), 9);
+        for (name, kept) in promises {
+            // The exchange confirmed that nothing is open, and the switch was armed: those two are known.
+            assert!(!kept || matches!(name, "accounted" | "dead_man"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_ban_of_the_address_breaks_politeness() {
+        let mut engine = Engine::new(1, AccountParams::new(Quote(i64::MAX / 2)));
+        let (instrument, params) = (ethusdc(), ethusdc_defaults());
+        let add = Config::Add(SymbolId(0), &instrument, &params, Resume::default());
+        let mut actions = Actions::default();
+        engine.step(Now::default(), &Event::Config(add), &mut actions);
+        engine.refresh_view(Now::default());
+        let mut run = finished(engine.view().clone());
+        assert_eq!(kept(&run).get("polite"), Some(&true));
+        run.bans = 1;
+        assert_eq!(kept(&run).get("polite"), Some(&false));
+    }
 }

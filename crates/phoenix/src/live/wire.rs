@@ -68,6 +68,13 @@ pub struct OwnedSnapshot {
     pub asks: Vec<Level>,
 }
 
+const fn refusal_in<T>(outcome: &Outcome<T>) -> Option<Refusal> {
+    match outcome {
+        Outcome::Refused(refusal) => Some(*refusal),
+        Outcome::Accepted(_) | Outcome::Unknown => None,
+    }
+}
+
 const fn outcome_of<T>(result: &Result<T, Option<Refusal>>) -> Outcome<&T> {
     match result {
         Ok(value) => Outcome::Accepted(value),
@@ -85,6 +92,22 @@ fn map<T, U>(outcome: Outcome<T>, f: impl FnOnce(T) -> U) -> Outcome<U> {
 }
 
 impl OwnedReply {
+    /// The refusal, if it is one.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Cancel(_, _, outcome) | Self::Query(_, _, outcome) => refusal_in(outcome),
+            Self::CancelAll(_, outcome) => refusal_in(outcome),
+            Self::Probe(_, _, outcome) => refusal_in(outcome),
+            Self::DeadMan(_, _, outcome) => refusal_in(outcome),
+            Self::OpenOrders(_, _, result) => result.as_ref().err().copied().flatten(),
+            Self::Account(_, result) => result.as_ref().err().copied().flatten(),
+            Self::Trades(_, _, result) => result.as_ref().err().copied().flatten(),
+            Self::Snapshot(_, result) => result.as_ref().err().copied(),
+            Self::Weight(_) => None,
+        }
+    }
+
     /// Shows it as the event that the engine takes.
     #[must_use]
     pub fn event(&self) -> Event<'_> {
@@ -226,5 +249,40 @@ impl ToCold {
             | Account::MarginCall
             | Account::Malformed(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use phoenix_core::event::Why;
+
+    #[test]
+    fn a_refusal_is_found_in_every_reply_that_can_be_one() {
+        let refusal = Refusal {
+            why: Why::Clock,
+            code: -1021,
+            retry_after: Span::ZERO,
+        };
+        let (symbol, at) = (SymbolId(0), Mono(1));
+        let id = OrderId { session: 1, seq: 1 };
+        for reply in [
+            OwnedReply::Cancel(symbol, id, Outcome::Refused(refusal)),
+            OwnedReply::CancelAll(symbol, Outcome::Refused(refusal)),
+            OwnedReply::Query(symbol, id, Outcome::Refused(refusal)),
+            OwnedReply::OpenOrders(symbol, at, Err(Some(refusal))),
+            OwnedReply::Account(at, Err(Some(refusal))),
+            OwnedReply::Trades(symbol, at, Err(Some(refusal))),
+            OwnedReply::Probe(symbol, at, Outcome::Refused(refusal)),
+            OwnedReply::DeadMan(symbol, at, Outcome::Refused(refusal)),
+            OwnedReply::Snapshot(symbol, Err(refusal)),
+        ] {
+            assert_eq!(reply.refusal(), Some(refusal), "{reply:?}");
+        }
+        assert_eq!(OwnedReply::Account(at, Err(None)).refusal(), None);
+        assert_eq!(
+            OwnedReply::CancelAll(symbol, Outcome::Unknown).refusal(),
+            None
+        );
     }
 }

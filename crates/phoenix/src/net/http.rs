@@ -10,12 +10,16 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::sync::Mutex;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Idle connections kept; more are closed after use.
 pub const IDLE_MAX: usize = 8;
 /// Largest answer accepted (exchangeInfo of all symbols is about 2 MB).
 pub const BODY_MAX: usize = 16 * 1024 * 1024;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// A connection that was idle for longer is not used again: peers and the boxes between close or forget idle
+/// ones, and a request that meets such an end is of unknown outcome.
+pub const IDLE_FOR: Duration = Duration::from_secs(30);
 
 /// A complete answer.
 #[derive(Debug)]
@@ -44,8 +48,11 @@ pub enum RequestError {
 pub struct Client {
     endpoint: Endpoint,
     host: HeaderValue,
-    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    /// Kept connections and since when each is idle, the latest last.
+    idle: Mutex<Vec<Kept>>,
 }
+
+type Kept = (SendRequest<Full<Bytes>>, Instant);
 
 /// What to send.
 #[derive(Debug)]
@@ -79,6 +86,16 @@ impl Client {
         })
     }
 
+    /// A client for the same host with connections of its own: those of another thread's runtime cannot be used.
+    #[must_use]
+    pub fn on_another_thread(&self) -> Self {
+        Self {
+            endpoint: self.endpoint.clone(),
+            host: self.host.clone(),
+            idle: Mutex::new(Vec::with_capacity(IDLE_MAX)),
+        }
+    }
+
     /// Sends one request and reads the whole answer.
     ///
     /// # Errors
@@ -89,15 +106,21 @@ impl Client {
             what: "the answer",
             limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
         };
-        let started = tokio::time::Instant::now();
+        let until = Instant::now() + limit;
         let mut request = self.request(call).map_err(RequestError::NotSent)?;
         loop {
             let mut sender = match self.take_idle() {
                 Some(sender) => sender,
-                None => self.connect().await.map_err(RequestError::NotSent)?,
+                None => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    let connected = self.connect(left.min(CONNECT_LIMIT)).await;
+                    connected.map_err(RequestError::NotSent)?
+                }
             };
-            let left = limit.saturating_sub(started.elapsed());
-            match tokio::time::timeout(left, exchange(&mut sender, request)).await {
+            if Instant::now() >= until {
+                return Err(RequestError::NotSent(timeout()));
+            }
+            match tokio::time::timeout_at(until, exchange(&mut sender, request)).await {
                 Ok(Ok(answer)) => {
                     self.keep(sender);
                     return Ok(answer);
@@ -107,10 +130,11 @@ impl Client {
                 Ok(Err(Failure::Broken(why))) => {
                     return Err(RequestError::Unknown(NetError::Lost(why)));
                 }
-                Err(_) => return Err(RequestError::Unknown(timeout())),
-            }
-            if started.elapsed() >= limit {
-                return Err(RequestError::NotSent(timeout()));
+                Err(_) => {
+                    // Where one connection is mute the kept ones are in doubt: the next request makes its own.
+                    self.forget_idle();
+                    return Err(RequestError::Unknown(timeout()));
+                }
             }
         }
     }
@@ -140,12 +164,19 @@ impl Client {
             .idle
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        while let Some(sender) = idle.pop() {
-            if sender.is_ready() {
+        while let Some((sender, since)) = idle.pop() {
+            if sender.is_ready() && since.elapsed() < IDLE_FOR {
                 return Some(sender);
             }
         }
         None
+    }
+
+    fn forget_idle(&self) {
+        self.idle
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clear();
     }
 
     fn keep(&self, sender: SendRequest<Full<Bytes>>) {
@@ -154,12 +185,12 @@ impl Client {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if idle.len() < IDLE_MAX && !sender.is_closed() {
-            idle.push(sender);
+            idle.push((sender, Instant::now()));
         }
     }
 
-    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, NetError> {
-        let stream = tls::connect(&self.endpoint, CONNECT_LIMIT).await?;
+    async fn connect(&self, limit: Duration) -> Result<SendRequest<Full<Bytes>>, NetError> {
+        let stream = tls::connect(&self.endpoint, limit).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|e| NetError::Lost(e.to_string()))?;
@@ -236,7 +267,7 @@ mod tests {
 
     fn idle_closed(client: &Client) -> bool {
         let idle = client.idle.lock().expect("lock");
-        idle.iter().all(SendRequest::is_closed)
+        idle.iter().all(|(sender, _)| sender.is_closed())
     }
 
     const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
@@ -287,6 +318,48 @@ mod tests {
         drop(peer);
         while !idle_closed(&client) {
             tokio::task::yield_now().await;
+        }
+        let (second, _peer) = tokio::join!(client.send(call(2000)), answer_once(&listener, OK));
+        assert_eq!(second.expect("answer").status, StatusCode::OK);
+    }
+
+    /// Puts a second kept connection beside the first.
+    async fn keep_two(client: &Client, listener: &TcpListener) -> [tokio::net::TcpStream; 2] {
+        let server = async {
+            let (mut a, _) = listener.accept().await.expect("accept");
+            let (mut b, _) = listener.accept().await.expect("accept");
+            for peer in [&mut a, &mut b] {
+                let mut buffer = [0_u8; 2048];
+                assert!(peer.read(&mut buffer).await.expect("request") > 0);
+                peer.write_all(OK.as_bytes()).await.expect("answer");
+            }
+            [a, b]
+        };
+        let (one, two, peers) =
+            tokio::join!(client.send(call(2000)), client.send(call(2000)), server);
+        assert!(one.is_ok() && two.is_ok());
+        peers
+    }
+
+    #[tokio::test]
+    async fn one_mute_connection_puts_the_kept_ones_in_doubt() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let client = client_of(&listener).await;
+        let _mute = keep_two(&client, &listener).await;
+        let lost = client.send(call(50)).await;
+        assert!(matches!(lost, Err(RequestError::Unknown(_))));
+        let (next, _peer) = tokio::join!(client.send(call(2000)), answer_once(&listener, OK));
+        assert_eq!(next.expect("answered on a new connection").status, 200);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_idle_for_long_is_not_used_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let client = client_of(&listener).await;
+        let (first, _mute) = tokio::join!(client.send(call(2000)), answer_once(&listener, OK));
+        first.expect("answer");
+        for (_, since) in client.idle.lock().expect("lock").iter_mut() {
+            *since -= IDLE_FOR;
         }
         let (second, _peer) = tokio::join!(client.send(call(2000)), answer_once(&listener, OK));
         assert_eq!(second.expect("answer").status, StatusCode::OK);

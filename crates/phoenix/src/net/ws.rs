@@ -32,10 +32,12 @@ pub enum Incoming {
 #[derive(Debug)]
 pub struct Socket {
     inner: WebSocketStream<tls::Stream>,
+    /// Whether output waits for the socket to take it.
+    is_unflushed: bool,
 }
 
 impl Socket {
-    /// Connects and performs the handshake at `endpoint.path` + `path_and_query`.
+    /// Connects and performs the handshake at `endpoint.path` + `path_and_query`, all within `limit`.
     ///
     /// # Errors
     /// [`NetError`] with the peer's answer when it is not a WebSocket.
@@ -57,19 +59,25 @@ impl Socket {
                 url: url.clone(),
                 why: "not a valid WebSocket URL",
             })?;
-        let stream = tls::connect(endpoint, limit).await?;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(32 * 1024)
-            .write_buffer_size(0)
-            .max_write_buffer_size(WRITE_BUFFER_MAX)
-            .max_message_size(Some(FRAME_MAX))
-            .max_frame_size(Some(FRAME_MAX));
-        let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
-        match tokio::time::timeout(limit, handshake).await {
-            Ok(Ok((inner, _response))) => Ok(Self { inner }),
-            Ok(Err(error)) => Err(NetError::Handshake {
-                host: endpoint.host.clone(),
-                why: describe(&error),
+        let made = async {
+            let stream = tls::connect(endpoint, limit).await?;
+            let config = WebSocketConfig::default()
+                .read_buffer_size(32 * 1024)
+                .write_buffer_size(0)
+                .max_write_buffer_size(WRITE_BUFFER_MAX)
+                .max_message_size(Some(FRAME_MAX))
+                .max_frame_size(Some(FRAME_MAX));
+            tokio_tungstenite::client_async_with_config(request, stream, Some(config))
+                .await
+                .map_err(|error| NetError::Handshake {
+                    host: endpoint.host.clone(),
+                    why: describe(&error),
+                })
+        };
+        match tokio::time::timeout(limit, made).await {
+            Ok(made) => made.map(|(inner, _response)| Self {
+                inner,
+                is_unflushed: false,
             }),
             Err(_) => Err(NetError::Timeout {
                 what: "the WebSocket handshake",
@@ -78,8 +86,17 @@ impl Socket {
         }
     }
 
-    /// The next frame; `Poll::Pending` when there is none yet.
+    /// The next frame; `Poll::Pending` when there is none yet. Output that waits goes out first: reading
+    /// alone writes only the answers to pings.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
+        if self.is_unflushed
+            && let Poll::Ready(flushed) = Pin::new(&mut self.inner).poll_flush(cx)
+        {
+            self.is_unflushed = false;
+            if let Err(error) = flushed {
+                return Poll::Ready(Incoming::Closed(describe(&error)));
+            }
+        }
         match self.inner.poll_next_unpin(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(None) => Poll::Ready(Incoming::Closed("end of stream".to_owned())),
@@ -120,7 +137,10 @@ impl Socket {
         match Pin::new(&mut self.inner).poll_flush(&mut cx) {
             Poll::Ready(result) => result.map_err(lost),
             // The rest leaves with the next poll_next, which flushes first.
-            Poll::Pending => Ok(()),
+            Poll::Pending => {
+                self.is_unflushed = true;
+                Ok(())
+            }
         }
     }
 
@@ -213,6 +233,56 @@ mod tests {
         let (result, ()) = tokio::join!(Socket::connect(&endpoint, "/ws", LIMIT), server);
         let why = result.expect_err("refused").to_string();
         assert!(why.contains("403"), "{why}");
+    }
+
+    /// Fills the connection until the socket takes no more; returns the number of frames.
+    fn stuff(socket: &mut Socket, frame: &str) -> usize {
+        let mut sent = 0;
+        while !socket.is_unflushed {
+            socket.send_now(frame).expect("room in the buffer");
+            sent += 1;
+        }
+        sent
+    }
+
+    #[tokio::test]
+    async fn what_the_socket_did_not_take_at_once_leaves_without_another_send() {
+        let (listener, endpoint) = bound().await;
+        let (connected, server) = tokio::join!(Socket::connect(&endpoint, "/ws", LIMIT), async {
+            let (tcp, _) = listener.accept().await.expect("accept");
+            tokio_tungstenite::accept_async(tcp)
+                .await
+                .expect("handshake")
+        });
+        let (mut socket, mut server) = (connected.expect("connect"), server);
+        let frame = "x".repeat(64 * 1024);
+        let sent = stuff(&mut socket, &frame);
+        let count = async {
+            for _ in 0..sent {
+                let message = server.next().await.expect("frame").expect("text");
+                assert_eq!(message.len(), frame.len());
+            }
+        };
+        tokio::select! {
+            _ = socket.next() => panic!("the peer says nothing"),
+            all = tokio::time::timeout(LIMIT, count) => all.expect("every frame arrives"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_never_blocks_and_is_given_up() {
+        let (listener, endpoint) = bound().await;
+        let (connected, _peer) = tokio::join!(Socket::connect(&endpoint, "/ws", LIMIT), async {
+            let (tcp, _) = listener.accept().await.expect("accept");
+            tokio_tungstenite::accept_async(tcp)
+                .await
+                .expect("handshake")
+        });
+        let mut socket = connected.expect("connect");
+        let frame = "x".repeat(64 * 1024);
+        stuff(&mut socket, &frame);
+        let bound = WRITE_BUFFER_MAX / frame.len() + 2;
+        assert!((0..bound).any(|_| socket.send_now(&frame).is_err()));
     }
 
     #[tokio::test]

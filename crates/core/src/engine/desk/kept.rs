@@ -62,7 +62,7 @@ impl Desk {
     /// exchange. How many cancels it had left is unknown, so that minute's budget counts as spent.
     pub(in crate::engine) fn succeed(&mut self, books: &Position, kept: &Kept, gone_at: Mono) {
         self.position = books.clone();
-        self.truth = Truth::new(kept.trades_from.map(|id| id.saturating_sub(1)));
+        self.truth = Truth::new(kept.trades_from);
         self.record = kept.record;
         self.contract = kept.contract;
         self.is_removed = kept.is_removed;

@@ -52,8 +52,8 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// Nothing is known; the books contain trades up to `trade_id`.
-    pub(super) fn new(trade_id: Option<i64>) -> Self {
+    /// Nothing is known; `trades_from` is the lowest trade id that may be missing from the books.
+    pub(super) const fn new(trades_from: Option<i64>) -> Self {
         Self {
             orders_at: None,
             account_at: None,
@@ -67,7 +67,7 @@ impl Truth {
             foreign_orders: 0,
             foreign_at: None,
             last_fill_at: None,
-            trades_from: trade_id.map(|id| id.saturating_add(1)),
+            trades_from,
         }
     }
 

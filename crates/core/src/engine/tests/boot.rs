@@ -148,6 +148,24 @@ fn trades_since_the_journals_end_are_booked_once() {
 }
 
 #[test]
+fn the_back_fill_begins_where_the_journal_is_surely_complete() {
+    let mut world = World::with(crate::params::ethusdc_defaults(), &[]);
+    world.venues.insert(ETH, super::venue::Venue::new(ETH));
+    // Trade 900 came live while the gap before it was not read yet, and the process ended.
+    let resume = Resume {
+        trade_id: Some(900),
+        backfill_from: Some(880),
+        ..Resume::default()
+    };
+    world.add(ETH, resume);
+    world.connect();
+    world.run(secs(2));
+    let all = world.count(Mono(0), |a| matches!(a, Action::FetchTrades(..)));
+    let from_there = world.count(Mono(0), |a| *a == Action::FetchTrades(ETH, 880));
+    assert!(from_there > 0 && from_there == all, "{from_there} of {all}");
+}
+
+#[test]
 fn more_trades_than_a_page_are_read_page_by_page_and_no_further() {
     let mut world = World::with(crate::params::ethusdc_defaults(), &[]);
     let mut venue = super::venue::Venue::new(ETH);

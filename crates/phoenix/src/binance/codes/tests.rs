@@ -370,3 +370,23 @@ fn answers_of_the_websocket_api_become_the_same_outcomes() {
         (Why::Weight, Span::from_secs(10))
     );
 }
+
+#[test]
+fn a_limit_that_asks_for_no_wait_is_given_one() {
+    for (status, code, msg) in [
+        (429, -1003, ""),
+        (418, -1003, "IP banned until 1."),
+        (418, -1015, ""),
+    ] {
+        let context = Context {
+            retry_after: Some(Span::ZERO),
+            ..context(RequestKind::Cancel)
+        };
+        let Outcome::Refused(refusal) = outcome::<()>(context, ErrorText { status, code, msg })
+        else {
+            panic!("refused expected")
+        };
+        assert_eq!(refusal.why, Why::Weight, "{status} {code}");
+        assert!(refusal.retry_after.is_positive(), "{status} {code}");
+    }
+}

@@ -21,6 +21,7 @@ use crate::live::wire::OwnedConfig;
 use phoenix_core::event::{ContractStatus, Outcome};
 use phoenix_core::instrument::SymbolId;
 use phoenix_core::params::{AccountParams, ExchangeLimits};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,8 @@ pub(super) struct Booted {
     pub(super) session: u32,
     pub(super) account_params: AccountParams,
     pub(super) kill_file: Option<PathBuf>,
+    /// Fills that the journal had of each symbol.
+    pub(super) fills_before: BTreeMap<String, i64>,
     /// A halt that an earlier session left standing.
     pub(super) standing_halt: Option<String>,
 }
@@ -87,6 +90,11 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
         session,
         account_params: account_of(config, limits).map_err(|e| StartError::Config(vec![e]))?,
         kill_file,
+        fills_before: state
+            .symbols
+            .iter()
+            .map(|(name, s)| (name.clone(), s.fills))
+            .collect(),
         standing_halt: standing.map(|h| format!("{}: {}", h.scope, h.reason)),
     })
 }
