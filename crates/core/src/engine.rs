@@ -18,11 +18,12 @@ use crate::instrument::SymbolId;
 use crate::liveness::user_stream::EVENT_WITHIN;
 use crate::notice::{HaltReason, Notice, What};
 use crate::units::{Mono, Now, Quote, Span};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use desk::Desk;
 use shared::Shared;
 use timers::Timer;
-use view::View;
+use view::{SymbolView, View};
 
 /// Most symbols of one engine; a further one is not added and reported as halted.
 pub const SYMBOLS_MAX: usize = 64;
@@ -36,6 +37,8 @@ pub struct Engine {
     stepping: Option<SymbolId>,
     is_stopped: bool,
     view: View,
+    /// Removed symbols as they ended, until the driver takes them.
+    ended: VecDeque<SymbolView>,
 }
 
 impl Engine {
@@ -48,6 +51,7 @@ impl Engine {
             stepping: None,
             is_stopped: false,
             view: View::default(),
+            ended: VecDeque::new(),
         }
     }
 
@@ -68,7 +72,7 @@ impl Engine {
             // What one symbol met stands for the account: the others do not wait for their next event.
             self.with_desks(now, actions, |_, _, _| {});
         }
-        self.forget_removed();
+        self.forget_removed(now, actions);
         self.finish_stop(actions);
     }
 
@@ -216,15 +220,25 @@ impl Engine {
         self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));
     }
 
-    /// Desks of removed symbols of which nothing is open any more.
-    fn forget_removed(&mut self) {
+    /// Desks of removed symbols of which nothing is open any more. A position that remains is nobody's from now on.
+    fn forget_removed(&mut self, now: Now, actions: &mut Actions) {
         for place in &mut self.desks {
-            let ended = place.as_ref().filter(|d| d.is_removed && d.is_ended());
-            if let Some(symbol) = ended.map(|d| d.symbol) {
-                self.shared.on_notional(symbol, Quote::ZERO);
-                *place = None;
+            let Some(desk) = place.take_if(|d| d.removed_at.is_some() && d.is_ended()) else {
+                continue;
+            };
+            self.shared.on_notional(desk.symbol, Quote::ZERO);
+            desk.say(What::Removed(desk.size()), actions);
+            if self.ended.len() >= SYMBOLS_MAX {
+                // A driver that does not take them does not need them.
+                self.ended.pop_front();
             }
+            self.ended.push_back(SymbolView::of(&desk, now));
         }
+    }
+
+    /// A removed symbol of which the exchange confirmed that nothing of ours is open, as it ended; each once.
+    pub fn next_ended(&mut self) -> Option<SymbolView> {
+        self.ended.pop_front()
     }
 
     fn on_order_update(&mut self, now: Now, update: &OrderUpdate, actions: &mut Actions) {
@@ -425,7 +439,9 @@ impl Engine {
                 });
             }
             Config::Remove(symbol) => {
-                self.with_desk(now, *symbol, actions, |desk, _, _| desk.is_removed = true);
+                self.with_desk(now, *symbol, actions, |desk, _, _| {
+                    desk.removed_at = desk.removed_at.or(Some(now.mono));
+                });
             }
         }
     }

@@ -88,6 +88,8 @@ pub enum What {
     DeskPanicked,
     /// A configuration change was applied.
     ConfigApplied,
+    /// A removed symbol is forgotten: nothing of ours is open, and a position that remains is managed by nobody.
+    Removed(Lots),
 }
 
 /// Why the book was discarded.
@@ -154,7 +156,9 @@ impl What {
             | Self::PositionHigh(_)
             | Self::SymbolTrading(_)
             | Self::BackOff(..) => Severity::Warning,
-            Self::StreamDead(..)
+            Self::Removed(Lots(0)) => Severity::Info,
+            Self::Removed(_)
+            | Self::StreamDead(..)
             | Self::OrderOverflow(_)
             | Self::DeadManFailed(..)
             | Self::MarginCall

@@ -37,6 +37,10 @@ pub struct View {
 pub struct SymbolView {
     /// Id.
     pub symbol: SymbolId,
+    /// When its desk was made.
+    pub began_at: Mono,
+    /// Since when it is removed and only ends.
+    pub removed_at: Option<Mono>,
     /// Mode.
     pub mode: Mode,
     /// Why nothing is quoted.
@@ -132,11 +136,13 @@ impl View {
 }
 
 impl SymbolView {
-    fn of(desk: &Desk, now: Now) -> Self {
+    pub(super) fn of(desk: &Desk, now: Now) -> Self {
         let count = |side: Side| desk.tracker.resting_count(side);
         let wanted = |side: Side| desk.expected(side);
         Self {
             symbol: desk.symbol,
+            began_at: desk.began_at,
+            removed_at: desk.removed_at,
             mode: desk.mode,
             obstacle: desk.obstacle,
             halt: desk.halt.map(|h| (h.reason, h.until)),

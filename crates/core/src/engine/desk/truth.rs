@@ -51,13 +51,14 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// Nothing is known; the books contain trades up to `trade_id`.
-    pub(super) fn new(trade_id: Option<i64>) -> Self {
+    /// Nothing is known at `now`; the books contain trades up to `trade_id`. What was asked for before, on behalf
+    /// of other symbols or of an earlier life of this one, proves nothing.
+    pub(super) fn new(trade_id: Option<i64>, now: Mono) -> Self {
         Self {
             orders_at: None,
             account_at: None,
             trades_at: None,
-            doubted_at: Mono(i64::MIN),
+            doubted_at: now,
             asked_at: None,
             full_at: None,
             is_check_due: false,
