@@ -75,6 +75,8 @@ pub struct LinkSlot {
     /// The replaced socket and until when it is read: what both deliver is told apart by ids.
     retiring: Option<(Socket, Pin<Box<Sleep>>)>,
     backoff: Backoff,
+    /// Of replacements: data on the old connection says nothing of them.
+    spare_backoff: Backoff,
     rotate_after: Duration,
 }
 
@@ -89,6 +91,7 @@ impl LinkSlot {
             spare: None,
             retiring: None,
             backoff: Backoff::new(seed),
+            spare_backoff: Backoff::new(!seed),
             rotate_after: ROTATE_AFTER,
         }
     }
@@ -116,6 +119,12 @@ impl LinkSlot {
         self.spare = None;
         self.retiring = None;
         self.lose();
+    }
+
+    /// Whether the socket that is connected is the one of the latest target.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.is_up() && self.spare.is_none()
     }
 
     /// Whether a socket is connected.
@@ -222,6 +231,7 @@ impl LinkSlot {
         self.spare = None;
         match made {
             Ok(socket) => {
+                self.spare_backoff.reset();
                 let old = std::mem::replace(&mut self.state, State::Idle);
                 self.up(socket);
                 let State::Up { socket: old, .. } = old else {
@@ -232,7 +242,10 @@ impl LinkSlot {
                 Poll::Ready(LinkEvent::Replaced)
             }
             Err(error) => {
-                tracing::warn!(%error, "replacement connection failed; the old one stays, retried at the next rotation");
+                let delay = self.spare_backoff.next_delay();
+                tracing::warn!(%error, ?delay, "replacement connection failed; the old one stays, and another is tried");
+                self.spare = self.target.as_ref().map(|t| connecting_after(delay, t));
+                cx.waker().wake_by_ref();
                 Poll::Pending
             }
         }
@@ -258,6 +271,14 @@ fn connecting(target: &Target) -> Connecting {
     let target = target.clone();
     Box::pin(async move {
         Socket::connect(&target.endpoint, &target.path_and_query, CONNECT_LIMIT).await
+    })
+}
+
+fn connecting_after(delay: Duration, target: &Target) -> Connecting {
+    let attempt = connecting(target);
+    Box::pin(async move {
+        tokio::time::sleep(delay).await;
+        attempt.await
     })
 }
 
@@ -330,6 +351,28 @@ mod tests {
         drop(old);
         new.send(Message::text("fresh")).await.expect("send");
         assert!(matches!(event(&mut slot).await, LinkEvent::Text(t) if t.as_str() == "fresh"));
+    }
+
+    #[tokio::test]
+    async fn a_replacement_that_fails_is_tried_again_while_the_old_connection_speaks() {
+        let (listener, target) = bound().await;
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1);
+        slot.retarget(target.clone());
+        assert!(!slot.is_settled());
+        let (_up, mut old) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(slot.is_settled());
+        slot.retarget(target);
+        assert!(!slot.is_settled(), "the replacement is being made");
+        let fail_then_say = async {
+            let (tcp, _) = listener.accept().await.expect("accept");
+            drop(tcp);
+            old.send(Message::text("old")).await.expect("send");
+        };
+        let (text, ()) = tokio::join!(event(&mut slot), fail_then_say);
+        assert!(matches!(text, LinkEvent::Text(t) if t.as_str() == "old"));
+        let (next, _new) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(matches!(next, LinkEvent::Replaced));
+        assert!(slot.is_settled());
     }
 
     #[tokio::test]

@@ -2,7 +2,9 @@
 //! thread, and asks the exchange at the end what is really open.
 
 mod boot;
+mod changes;
 mod outside;
+mod symbols;
 
 use super::books::Books;
 use super::clock::{Clock, OffsetEstimate};
@@ -23,15 +25,18 @@ use crate::lock::{InstanceLock, LockError};
 use crate::net::{Endpoint, NetError};
 use crate::secrets::KeyKind;
 use boot::Booted;
-use phoenix_core::engine::Engine;
-use phoenix_core::engine::view::View;
+use changes::Changes;
+use phoenix_core::engine::view::{SymbolView, View};
+use phoenix_core::engine::{Engine, SYMBOLS_MAX};
 use phoenix_core::event::Outcome;
+use phoenix_core::instrument::Instrument;
 use phoenix_core::order::Owner;
 use phoenix_core::units::{Quote, Span};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use symbols::Symbols;
 use tokio::sync::mpsc;
 
 /// What a run is given.
@@ -96,7 +101,9 @@ pub struct Finished {
     pub ended: Ended,
     /// The engine's last snapshot.
     pub view: View,
-    /// Open orders of ours by symbol, as the exchange says.
+    /// Symbols that were removed meanwhile, as they ended, with the contract data of then.
+    pub removed: Vec<(Instrument, SymbolView)>,
+    /// Open orders of ours by symbol, removed ones included, as the exchange says.
     pub open: Vec<(String, Open)>,
     /// Contract data by symbol id.
     pub books: Books,
@@ -104,9 +111,7 @@ pub struct Finished {
     pub alerts: Vec<String>,
     /// Length of the run.
     pub lasted: Duration,
-    /// When the engine was started on its own clock, ns.
-    pub started_ns: i64,
-    /// When the graceful end began on that clock.
+    /// When the graceful end began on the engine's clock.
     pub stop_began_ns: Option<i64>,
     /// Codes of all notices of the run.
     pub codes: BTreeSet<&'static str>,
@@ -144,7 +149,6 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         .await
         .map_err(|why| StartError::Venue(format!("{}: {why}", setup.venue.rest())))?;
     let booted = boot::boot(&setup, &rest).await?;
-    let started_ns = clock.mono().raw();
     let (to_hot, hot_inbox) = mpsc::channel(TO_HOT_MAX);
     let (to_cold, cold_inbox) = mpsc::channel(TO_COLD_MAX);
     let hot = start_hot(&setup, &booted, &clock, &host, hot_inbox, to_cold)?;
@@ -154,13 +158,21 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let timekeeper = tokio::spawn(clock_sync::keep(rest.clone(), estimate, clock_refusals));
     let desk = Desk {
         rest,
-        contracts: Arc::new(booted.contracts.clone()),
+        contracts: Arc::clone(&booted.contracts),
         account: booted.account.clone(),
     };
     let (outside_tx, outside) = mpsc::channel(16);
-    let watchers = outside::watch(&setup, &booted, outside_tx)?;
+    let (ended_tx, ended) = mpsc::channel(SYMBOLS_MAX);
+    let changes = Changes {
+        symbols: Symbols::new(setup.config.clone(), &booted),
+        rest: desk.rest.clone(),
+        recorder: booted.writer.recorder(),
+        tell: outside_tx,
+        ended,
+    };
+    let watchers = outside::watch(&setup, changes)?;
     let mut cold = Cold::new(ColdSetup {
-        desk: desk.clone(),
+        desk,
         books: booted.books.clone(),
         recorder: Some(booted.writer.recorder()),
         to_hot,
@@ -168,6 +180,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         outside,
         listen_key: wanted,
         clock_refused: refused,
+        ended: ended_tx,
         kill_file: booted.kill_file.clone(),
         seconds: setup.seconds,
     });
@@ -176,12 +189,13 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         cold.hold().await;
     }
     let ended = cold.run().await;
-    let open = verify_end(&desk, ended).await;
+    let open = verify_end(&cold.desk, ended).await;
     keeper.abort();
     timekeeper.abort();
     drop(watchers);
     let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());
     let (stop_began_ns, codes) = (cold.stop_began_ns, std::mem::take(&mut cold.codes));
+    let (books, removed) = (cold.books.clone(), std::mem::take(&mut cold.removed).into());
     drop(cold);
     if hot.join().is_err() {
         tracing::error!("the hot thread panicked");
@@ -190,11 +204,11 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     Ok(Finished {
         ended,
         view,
+        removed,
         open,
-        books: booted.books,
+        books,
         alerts,
         lasted: started.elapsed(),
-        started_ns,
         stop_began_ns,
         codes,
     })
@@ -211,7 +225,7 @@ fn start_hot(
     let hot_setup = HotSetup {
         clock: clock.clone(),
         venue: setup.venue.clone(),
-        contracts: booted.contracts.clone(),
+        contracts: booted.contracts.as_ref().clone(),
         account: booted.account.clone(),
         symbols: booted.symbols.clone(),
         dry_run: setup.dry_run,

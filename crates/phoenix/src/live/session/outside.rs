@@ -1,19 +1,13 @@
 //! Owns what reaches a run from outside: signals and the configuration file.
 
-use super::boot::{Booted, changed_params};
+use super::changes::{Asked, Changes};
 use super::{Setup, StartError};
-use crate::binance::contracts::Contracts;
-use crate::config::Config;
-use crate::config::check::check_filters;
-use crate::config::diff::symbol_changes;
-use crate::config::params::filters_of;
-use crate::config::watch::{Report, Watcher};
-use crate::journal::record::{ConfigChange, Record};
-use crate::journal::writer::Recorder;
+use crate::config::watch::{Reloader, Verdict, Watcher};
 use crate::live::cold::Outside;
 use phoenix_core::event::Operator;
+use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// Everything that watches; dropping it ends the watching.
@@ -28,12 +22,8 @@ impl Drop for Watchers {
     }
 }
 
-/// Watches signals and, where there is one, the configuration file.
-pub(super) fn watch(
-    setup: &Setup,
-    booted: &Booted,
-    tell: mpsc::Sender<Outside>,
-) -> Result<Watchers, StartError> {
+/// Watches signals and, where there is one, the configuration file, whose changes `changes` applies.
+pub(super) fn watch(setup: &Setup, changes: Changes) -> Result<Watchers, StartError> {
     let mut tasks = Vec::new();
     for (kind, message) in [
         (SignalKind::interrupt(), Outside::Stop),
@@ -48,7 +38,7 @@ pub(super) fn watch(
         ),
     ] {
         let mut signals = signal(kind)?;
-        let tell = tell.clone();
+        let tell = changes.tell.clone();
         tasks.push(tokio::spawn(async move {
             while signals.recv().await.is_some() {
                 if tell.send(message.clone()).await.is_err() {
@@ -58,114 +48,28 @@ pub(super) fn watch(
         }));
     }
     let file = match &setup.config_path {
-        Some(path) => Some(watch_file(path, setup, booted, tell)?),
+        Some(path) => {
+            let (asked, reports) = mpsc::channel(1);
+            tasks.push(tokio::spawn(changes.keep(reports)));
+            Some(watch_file(path, asked)?)
+        }
         None => None,
     };
     Ok(Watchers { tasks, _file: file })
 }
 
-fn watch_file(
-    path: &std::path::Path,
-    setup: &Setup,
-    booted: &Booted,
-    tell: mpsc::Sender<Outside>,
-) -> Result<Watcher, StartError> {
-    let contracts = booted.contracts.clone();
-    let recorder = booted.writer.recorder();
-    let mut current = setup.config.clone();
-    let (reloader, _warnings) = crate::config::watch::Reloader::load(path)
-        .map_err(|rejected| StartError::Config(rejected.errors))?;
+/// The watching thread asks what becomes of each report, and waits for the answer.
+fn watch_file(path: &Path, asked: mpsc::Sender<Asked>) -> Result<Watcher, StartError> {
+    let (reloader, _warnings) =
+        Reloader::load(path).map_err(|rejected| StartError::Config(rejected.errors))?;
     let watcher = Watcher::start(reloader, move |report| {
-        if let Some(changes) = on_report(report, &mut current, &contracts, &recorder)
-            && tell.blocking_send(Outside::Config(changes)).is_err()
-        {
-            tracing::debug!("a configuration change came after the end");
+        let (verdict, said) = oneshot::channel();
+        let asked = asked.blocking_send(Asked { report, verdict });
+        // Nobody answers when the session has ended: nothing was taken over then.
+        match asked.map(|()| said.blocking_recv()) {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(_)) | Err(_) => Verdict::Refused,
         }
     })?;
     Ok(watcher)
-}
-
-/// Journals and announces a report; returns what the engine is to be told.
-fn on_report(
-    report: Report,
-    current: &mut Config,
-    contracts: &Contracts,
-    recorder: &Recorder,
-) -> Option<Vec<crate::live::wire::OwnedConfig>> {
-    match report {
-        Report::Changed {
-            config,
-            changes,
-            warnings,
-        } => {
-            warnings.iter().for_each(|issue| tracing::warn!("{issue}"));
-            let (added, removed) = symbol_changes(current, &config);
-            if !added.is_empty() || !removed.is_empty() {
-                tracing::error!(
-                    ?added,
-                    ?removed,
-                    "adding or removing symbols needs a restart in this version; nothing was changed"
-                );
-                return None;
-            }
-            let errors: Vec<_> = config
-                .symbols
-                .iter()
-                .filter_map(|s| Some((s, contracts.by_name(s.symbol.as_bytes())?)))
-                .flat_map(|(s, c)| {
-                    check_filters(&config, s, &filters_of(&c.instrument), None).errors
-                })
-                .collect();
-            if !errors.is_empty() {
-                errors.iter().for_each(|issue| {
-                    tracing::error!("refused, the old configuration stays: {issue}")
-                });
-                return None;
-            }
-            let mut events = Vec::new();
-            for (_, change) in changed_params(&config, contracts) {
-                match change {
-                    Ok(event) => events.push(event),
-                    Err(issue) => {
-                        tracing::error!("refused, the old configuration stays: {issue}");
-                        return None;
-                    }
-                }
-            }
-            let at_ms = jiff::Timestamp::now().as_millisecond();
-            for change in &changes {
-                tracing::info!(key = %change.key, old = ?change.old, new = ?change.new, "configuration changed");
-                let record = ConfigChange {
-                    at_ms,
-                    key: change.key.clone(),
-                    old_value: change.old.clone(),
-                    new_value: change.new.clone(),
-                };
-                if let Err(error) = recorder.record(Record::Config(record)) {
-                    tracing::warn!(?error, "the change was not journalled");
-                }
-            }
-            *current = *config;
-            Some(events)
-        }
-        Report::NeedsRestart { changes } => {
-            let keys: Vec<&str> = changes.iter().map(|c| c.key.as_str()).collect();
-            tracing::error!(
-                ?keys,
-                "the changed file needs a restart; nothing was taken over"
-            );
-            None
-        }
-        Report::Refused(rejected) => {
-            rejected
-                .errors
-                .iter()
-                .for_each(|issue| tracing::error!("refused, the old configuration stays: {issue}"));
-            None
-        }
-        Report::Restored => {
-            tracing::info!("the configuration file is as it was again");
-            None
-        }
-    }
 }

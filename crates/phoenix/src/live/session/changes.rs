@@ -1,0 +1,164 @@
+//! Owns what becomes of a changed configuration file while a session runs: the exchange is asked about symbols that
+//! are new, and the change is then in force as a whole, or refused as a whole and said.
+
+use super::boot::{exchange_info, warn_of_settings};
+use super::symbols::{Plan, Symbols};
+use crate::binance::decode::rest::reference::ExchangeInfo;
+use crate::config::diff::KeyChange;
+use crate::config::watch::{Report, Verdict};
+use crate::config::{Config, Issue};
+use crate::journal::record::{ConfigChange, Record};
+use crate::journal::writer::Recorder;
+use crate::live::cold::Outside;
+use crate::live::rest::Rest;
+use phoenix_core::engine::view::SymbolView;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// How long a symbol that comes back is waited for while its orders are still being cancelled.
+const LEAVING_LIMIT: Duration = Duration::from_secs(10);
+
+/// A look at the file, and who waits to hear what became of it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) report: Report,
+    pub(super) verdict: oneshot::Sender<Verdict>,
+}
+
+/// Applies changes, one after the other.
+#[derive(Debug)]
+pub(super) struct Changes {
+    pub(super) symbols: Symbols,
+    pub(super) rest: Rest,
+    pub(super) recorder: Recorder,
+    pub(super) tell: mpsc::Sender<Outside>,
+    /// Removed symbols as they ended.
+    pub(super) ended: mpsc::Receiver<SymbolView>,
+}
+
+impl Changes {
+    /// Runs until the session ends.
+    pub(super) async fn keep(mut self, mut reports: mpsc::Receiver<Asked>) {
+        loop {
+            tokio::select! {
+                biased; // What has ended decides what may come back.
+                ended = self.ended.recv() => match ended {
+                    Some(symbol) => self.symbols.on_ended(symbol),
+                    None => return,
+                },
+                asked = reports.recv() => {
+                    let Some(Asked { report, verdict }) = asked else { return };
+                    let said = self.on_report(report).await;
+                    if verdict.send(said).is_err() {
+                        tracing::debug!("nobody waits for what became of a changed file");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn on_report(&mut self, report: Report) -> Verdict {
+        match report {
+            Report::Changed {
+                config,
+                changes,
+                warnings,
+            } => {
+                warnings.iter().for_each(|issue| tracing::warn!("{issue}"));
+                match self.judge(&config).await {
+                    Ok(plan) => self.carry_out(plan, &changes).await,
+                    Err(issues) => return refuse(&issues),
+                }
+                Verdict::TakenOver
+            }
+            Report::NeedsRestart { changes } => {
+                let keys: Vec<&str> = changes.iter().map(|c| c.key.as_str()).collect();
+                tracing::error!(
+                    ?keys,
+                    "the changed file needs a restart; nothing was taken over"
+                );
+                Verdict::Refused
+            }
+            Report::Refused(rejected) => refuse(&rejected.errors),
+            Report::Restored => {
+                tracing::info!("the configuration file is as it was again");
+                Verdict::TakenOver
+            }
+        }
+    }
+
+    async fn judge(&mut self, config: &Config) -> Result<Plan, Vec<Issue>> {
+        self.wait_for_leaving(config).await?;
+        let added = self.symbols.added(config);
+        let info = match added.first() {
+            None => ExchangeInfo::default(),
+            Some(first) => {
+                let key = format!("symbols.{first}.symbol");
+                exchange_info(&self.rest, |name| added.contains(&name))
+                    .await
+                    .map_err(|why| vec![cannot_be_added(config, &key, &why)])?
+            }
+        };
+        let plan = self.symbols.plan(config, &info)?;
+        if plan.added.iter().next().is_some() {
+            warn_of_settings(&self.rest, &plan.added, config).await;
+        }
+        Ok(plan)
+    }
+
+    /// A symbol that was removed a moment ago comes back when nothing of it is open any more.
+    async fn wait_for_leaving(&mut self, config: &Config) -> Result<(), Vec<Issue>> {
+        let all_left = async {
+            while self.symbols.first_leaving(config).is_some() {
+                match self.ended.recv().await {
+                    Some(symbol) => self.symbols.on_ended(symbol),
+                    None => return,
+                }
+            }
+        };
+        // Whether it was long enough is seen below.
+        let _in_time = tokio::time::timeout(LEAVING_LIMIT, all_left).await;
+        match self.symbols.first_leaving(config) {
+            None => Ok(()),
+            Some(name) => Err(vec![cannot_be_added(
+                config,
+                &format!("symbols.{name}.symbol"),
+                "it was removed, and the exchange has not confirmed yet that none of its orders is open",
+            )]),
+        }
+    }
+
+    async fn carry_out(&mut self, plan: Plan, changes: &[KeyChange]) {
+        let at_ms = jiff::Timestamp::now().as_millisecond();
+        for change in changes {
+            tracing::info!(key = %change.key, old = ?change.old, new = ?change.new, "configuration changed");
+            let record = ConfigChange {
+                at_ms,
+                key: change.key.clone(),
+                old_value: change.old.clone(),
+                new_value: change.new.clone(),
+            };
+            if let Err(error) = self.recorder.record(Record::Config(record)) {
+                tracing::warn!(?error, "the change was not journalled");
+            }
+        }
+        let told = self.tell.send(Outside::Config(plan.events.clone())).await;
+        if told.is_err() {
+            tracing::debug!("a configuration change came after the end");
+        }
+        self.symbols.adopt(plan);
+    }
+}
+
+fn cannot_be_added(config: &Config, key: &str, why: &str) -> Issue {
+    let message =
+        format!("the symbol cannot be added now: {why}; save the file again to try again");
+    config.issue(key, message)
+}
+
+fn refuse(issues: &[Issue]) -> Verdict {
+    for issue in issues {
+        tracing::error!("refused, the old configuration stays: {issue}");
+    }
+    Verdict::Refused
+}
