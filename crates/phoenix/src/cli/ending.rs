@@ -40,8 +40,9 @@ pub fn is_durable(finished: &Finished, journal: &Path) -> bool {
             return false;
         }
     };
-    finished.view.symbols.iter().all(|symbol| {
-        let Some(instrument) = finished.books.instrument(symbol.symbol) else {
+    let lives = finished.last_lives();
+    lives.into_values().all(|(instrument, symbol)| {
+        let Some(instrument) = instrument else {
             return false;
         };
         let kept = state.symbols.get(&instrument.name);

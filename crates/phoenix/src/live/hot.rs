@@ -383,6 +383,9 @@ impl Hot {
             Action::Reconnect(link) => self.renew_link(link),
             Action::RenewListenKey => self.tell(ToCold::NeedListenKey),
             Action::Stopped => {
+                // The summary speaks of the end, not of up to a fifth of a second before.
+                self.view_at = now.mono;
+                self.send_view();
                 self.tell(ToCold::Stopped);
                 self.is_over = true;
             }

@@ -29,10 +29,10 @@ use changes::Changes;
 use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::engine::{Engine, SYMBOLS_MAX};
 use phoenix_core::event::Outcome;
-use phoenix_core::instrument::Instrument;
+use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::order::Owner;
 use phoenix_core::units::{Quote, Span};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -117,6 +117,22 @@ pub struct Finished {
     pub codes: BTreeSet<&'static str>,
 }
 
+impl Finished {
+    /// Every symbol from its addition to its removal or the end, removed ones first; a symbol can be removed and
+    /// added again. Sizes are on the grid of the contract data beside it.
+    pub fn lives(&self) -> impl Iterator<Item = (Option<&Instrument>, &SymbolView)> {
+        let removed = self.removed.iter().map(|(i, s)| (Some(i), s));
+        let here = self.view.symbols.iter();
+        removed.chain(here.map(|s| (self.books.instrument(s.symbol), s)))
+    }
+
+    /// The last of these for each symbol: its books continue those of the earlier ones.
+    #[must_use]
+    pub fn last_lives(&self) -> BTreeMap<SymbolId, (Option<&Instrument>, &SymbolView)> {
+        self.lives().map(|life| (life.1.symbol, life)).collect()
+    }
+}
+
 /// Runs until stopped. Blocks the calling thread.
 ///
 /// # Errors
@@ -164,7 +180,12 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let (outside_tx, outside) = mpsc::channel(16);
     let (ended_tx, ended) = mpsc::channel(SYMBOLS_MAX);
     let changes = Changes {
-        symbols: Symbols::new(setup.config.clone(), &booted),
+        symbols: Symbols::new(
+            setup.config.clone(),
+            booted.contracts.as_ref().clone(),
+            booted.account.margin_asset.clone(),
+            booted.journal.clone(),
+        ),
         rest: desk.rest.clone(),
         recorder: booted.writer.recorder(),
         tell: outside_tx,

@@ -5,7 +5,7 @@ use super::cold::Ended;
 use super::session::{Finished, Open};
 use super::usage::Usage;
 use phoenix_core::engine::view::SymbolView;
-use phoenix_core::instrument::{Instrument, SymbolId};
+use phoenix_core::instrument::Instrument;
 use phoenix_core::units::{Mono, Span};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -95,10 +95,10 @@ impl Summary {
         let worst = per_symbol
             .iter()
             .max_by(|a, b| ratio(a).total_cmp(&ratio(b)));
-        let records = || lives(finished).map(|(_, s)| &s.record);
-        let books = last_lives(finished);
+        let records = || finished.lives().map(|(_, s)| &s.record);
+        let books = finished.last_lives();
         let open: Option<usize> = finished.open.iter().map(|(_, open)| confirmed(open)).sum();
-        let sum = |f: fn(&SymbolView) -> i64| number(books.values().copied().map(f).sum());
+        let sum = |f: fn(&SymbolView) -> i64| number(books.values().map(|(_, s)| f(s)).sum());
         let mut summary = Self {
             seconds,
             symbols: finished.open.iter().map(|(name, _)| name.clone()).collect(),
@@ -115,7 +115,7 @@ impl Summary {
                 .map(|r| seconds_of(r.time_at_risk_max))
                 .fold(0.0, f64::max),
             realized_pnl: sum(|s| s.realized.raw()),
-            unrealized_pnl: books.values().map(|s| unrealized(s)).sum(),
+            unrealized_pnl: books.values().map(|(_, s)| unrealized(s)).sum(),
             fees: sum(|s| s.fees.raw()),
             funding: sum(|s| s.funding.raw()),
             rss_bytes_max: usage.rss_bytes_max,
@@ -133,10 +133,10 @@ impl Summary {
     }
 
     fn judge(&self, finished: &Finished, durable: bool) -> BTreeMap<&'static str, bool> {
-        let symbols = || lives(finished).map(|(_, symbol)| symbol);
+        let symbols = || finished.lives().map(|(_, symbol)| symbol);
         let codes = &finished.codes;
         let seen = |code: &str| codes.contains(code);
-        let bounded = lives(finished).all(|(instrument, symbol)| {
+        let bounded = finished.lives().all(|(instrument, symbol)| {
             let s = symbol_of(finished, instrument, symbol);
             s.worst_case <= s.net_max * (1.0 + 1e-12)
         });
@@ -250,23 +250,10 @@ fn seconds_of(span: Span) -> f64 {
     span.raw() as f64 / 1e9
 }
 
-/// Every symbol from its addition to its removal or the end, earlier ones first; a symbol can be removed and added
-/// again. Sizes are on the grid of the contract data.
-fn lives(finished: &Finished) -> impl Iterator<Item = (Option<&Instrument>, &SymbolView)> {
-    let removed = finished.removed.iter().map(|(i, s)| (Some(i), s));
-    let here = finished.view.symbols.iter();
-    removed.chain(here.map(|s| (finished.books.instrument(s.symbol), s)))
-}
-
-/// The last life of each symbol: its books continue those of the earlier ones.
-fn last_lives(finished: &Finished) -> BTreeMap<SymbolId, &SymbolView> {
-    lives(finished).map(|(_, s)| (s.symbol, s)).collect()
-}
-
 /// One summary for each symbol, its lives taken together.
 fn by_symbol(finished: &Finished) -> Vec<SymbolSummary> {
     let mut symbols: Vec<SymbolSummary> = Vec::new();
-    for (instrument, life) in lives(finished) {
+    for (instrument, life) in finished.lives() {
         let mut later = symbol_of(finished, instrument, life);
         match symbols.iter_mut().find(|s| s.symbol == later.symbol) {
             Some(known) => {
@@ -321,7 +308,7 @@ fn symbol_of(
 /// From the addition of each symbol. One that was removed before it came so far is not waited for.
 fn slowest_full_quote(finished: &Finished) -> Option<f64> {
     let mut slowest = None;
-    for (_, symbol) in lives(finished) {
+    for (_, symbol) in finished.lives() {
         match symbol.record.full_quote_at {
             Some(at) => slowest = slowest.max(Some(at.since(symbol.began_at))),
             None if symbol.removed_at.is_some() => {}
@@ -334,7 +321,7 @@ fn slowest_full_quote(finished: &Finished) -> Option<f64> {
 /// Until the graceful end or the removal began, because pulling everything is what those are for.
 fn worst_two_sided(now: Mono, finished: &Finished) -> Option<f64> {
     let until = finished.stop_began_ns.map_or(now, Mono);
-    let shares = lives(finished).filter_map(|(_, s)| {
+    let shares = finished.lives().filter_map(|(_, s)| {
         let ready = s.record.ready_at?;
         let until = s.removed_at.unwrap_or(until);
         let total = seconds_of(until.since(ready));

@@ -1,7 +1,7 @@
 //! Owns which symbols this session trades and traded: under which id, on which contract, with which books one comes
 //! back. Judges a changed configuration as a whole; asks nobody and tells nobody.
 
-use super::boot::{Booted, engine_params, wanted};
+use super::boot::{engine_params, wanted};
 use crate::binance::contracts::Contracts;
 use crate::binance::decode::rest::reference::{ExchangeInfo, Listed};
 use crate::config::check::check_filters;
@@ -46,12 +46,17 @@ pub(super) struct Plan {
 
 impl Symbols {
     /// Those with which the session begins.
-    pub(super) fn new(config: Config, booted: &Booted) -> Self {
+    pub(super) const fn new(
+        config: Config,
+        contracts: Contracts,
+        margin_asset: String,
+        journal: BTreeMap<String, SymbolState>,
+    ) -> Self {
         Self {
             config,
-            contracts: booted.contracts.as_ref().clone(),
-            margin_asset: booted.account.margin_asset.clone(),
-            journal: booted.journal.clone(),
+            contracts,
+            margin_asset,
+            journal,
             leaving: BTreeSet::new(),
             ended: BTreeMap::new(),
         }
