@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Orders of a full ladder.
 const FULL: usize = 36;
 
-fn stage() -> Stage {
+fn stage(regime: Regime) -> Stage {
     let launch = Launch {
         symbols: NAMES.map(str::to_owned).to_vec(),
         keys: vec![KeyConfig {
@@ -33,7 +33,7 @@ fn stage() -> Stage {
             secret: Some(SECRET.to_owned()),
             ..KeyConfig::default()
         }],
-        market: Some(FlowParams::new(Regime::Normal)),
+        market: Some(FlowParams::new(regime)),
         ..Launch::default()
     };
     let server =
@@ -166,7 +166,7 @@ fn wait_for(
 
 #[test]
 fn symbols_are_added_removed_and_brought_back_while_the_others_are_quoted_on() {
-    let stage = stage();
+    let stage = stage(Regime::Normal);
     let maker = Maker::start(&stage, &["ETHUSDC"]);
     let full = |symbol| open_orders(&stage, symbol) >= FULL;
     wait_for("a ladder on the first", &maker, &stage, None, || full(ETH));
@@ -221,8 +221,51 @@ fn symbols_are_added_removed_and_brought_back_while_the_others_are_quoted_on() {
 }
 
 #[test]
+fn a_position_that_is_left_behind_is_said_and_continued_when_its_symbol_comes_back() {
+    let stage = stage(Regime::Lively);
+    let maker = Maker::start(&stage, &["ETHUSDC", "BTCUSDC"]);
+    let held = || {
+        stage
+            .server
+            .with_exchange(|exchange| exchange.exposure_extremes(MAKER, ETH).position)
+    };
+    wait_for("a position", &maker, &stage, None, || {
+        held() != 0 && open_orders(&stage, BTC) > 0
+    });
+    maker.save(&stage, &["BTCUSDC"], |text| text);
+    wait_for("the end of the first", &maker, &stage, None, || {
+        open_orders(&stage, ETH) == 0 && !is_heard(&stage, ETH)
+    });
+    let left = held();
+    if left != 0 {
+        wait_for("the warning", &maker, &stage, None, || {
+            maker.log().contains("NOBODY manages it")
+        });
+    }
+    maker.save(&stage, &["ETHUSDC", "BTCUSDC"], |text| text);
+    wait_for("its return", &maker, &stage, None, || {
+        open_orders(&stage, ETH) > 0
+    });
+    let log = maker.log();
+    let summary = maker.end();
+    assert!(!log.contains("taken over from the exchange"), "{log}");
+    assert_eq!(summary["open_orders_end"], 0, "{summary:#}");
+    assert_eq!(summary["promises"]["durable"], true, "{summary:#}");
+    let of_eth = summary["per_symbol"].as_array().expect("a list");
+    let of_eth: Vec<_> = of_eth.iter().filter(|s| s["symbol"] == "ETHUSDC").collect();
+    let [of_eth] = of_eth.as_slice() else {
+        panic!("one entry for each symbol: {summary:#}");
+    };
+    let position = of_eth["position"].as_f64().expect("a number");
+    assert!(
+        (position - held() as f64 / 1e8).abs() < 1e-9,
+        "{summary:#}\n{log}"
+    );
+}
+
+#[test]
 fn a_change_with_a_symbol_that_cannot_be_added_is_refused_as_a_whole() {
-    let stage = stage();
+    let stage = stage(Regime::Normal);
     let maker = Maker::start(&stage, &["ETHUSDC"]);
     wait_for("a ladder", &maker, &stage, None, || {
         open_orders(&stage, ETH) >= FULL
