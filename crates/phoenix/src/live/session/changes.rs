@@ -162,3 +162,140 @@ fn refuse(issues: &[Issue]) -> Verdict {
     }
     Verdict::Refused
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binance::contracts::Contracts;
+    use crate::binance::sign::Signer;
+    use crate::journal::writer::Writer;
+    use crate::journal::{Journal, SessionStart};
+    use crate::live::clock::Clock;
+    use crate::net::Endpoint;
+    use phoenix_core::instrument::{SymbolId, ethusdc};
+    use secrecy::SecretString;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    const ONE: &str = "global:\n  total_notional_max: 1000000\nsymbols:\n  - symbol: ETHUSDC\n    net_max: 2.0\n    unified_layer_size: 0.05\n";
+    const TWO: &str = "global:\n  total_notional_max: 1000000\nsymbols:\n  - symbol: ETHUSDC\n    net_max: 3.0\n    unified_layer_size: 0.05\n  - symbol: BTCUSDC\n    net_max: 2.0\n    unified_layer_size: 0.05\n";
+
+    struct Bench {
+        changes: Changes,
+        told: mpsc::Receiver<Outside>,
+        ended: mpsc::Sender<SymbolView>,
+        writer: Writer,
+        _folder: tempfile::TempDir,
+    }
+
+    fn parse(text: &str) -> Config {
+        Config::parse("phoenix.yaml", text).expect("valid").config
+    }
+
+    /// A session of ETHUSDC whose exchange is not there: nothing listens on the port any more.
+    fn bench() -> Bench {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::open(&folder.path().join("journal.db")).expect("a journal");
+        let start = SessionStart {
+            at_ms: 1,
+            venue: "test",
+            account: "test",
+            version: "0",
+        };
+        journal.open_session(&start).expect("a session");
+        let writer = journal.start().expect("a writer");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        drop(listener);
+        let host = Endpoint::parse(&format!("http://127.0.0.1:{port}")).expect("a URL");
+        let signer = Signer::hmac(SecretString::from("key"), &SecretString::from("secret"));
+        let rest = Rest::new(
+            host,
+            Arc::new(signer.expect("a key")),
+            Clock::default(),
+            Duration::from_secs(1),
+        );
+        let mut contracts = Contracts::default();
+        contracts.add(SymbolId(0), ethusdc()).expect("fits");
+        let (tell, told) = mpsc::channel(4);
+        let (ended, from_cold) = mpsc::channel(4);
+        let changes = Changes {
+            symbols: Symbols::new(parse(ONE), contracts, "USDC".to_owned(), BTreeMap::new()),
+            rest: rest.expect("a client"),
+            recorder: writer.recorder(),
+            tell,
+            ended: from_cold,
+        };
+        Bench {
+            changes,
+            told,
+            ended,
+            writer,
+            _folder: folder,
+        }
+    }
+
+    fn changed(text: &str) -> Report {
+        Report::Changed {
+            config: Box::new(parse(text)),
+            changes: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn with_an_exchange_that_does_not_answer_nothing_of_a_mixed_change_is_applied() {
+        let mut bench = bench();
+        let issues = bench.changes.judge(&parse(TWO)).await.expect_err("refused");
+        let said = issues.first().expect("a reason").to_string();
+        for part in [
+            "phoenix.yaml:7",
+            "symbols.BTCUSDC.symbol",
+            "exchangeInfo",
+            "save",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert_eq!(
+            bench.changes.on_report(changed(TWO)).await,
+            Verdict::Refused
+        );
+        assert!(bench.told.try_recv().is_err(), "the engine hears nothing");
+        // What needs no answer of the exchange is applied meanwhile.
+        let only = ONE.replace("net_max: 2.0", "net_max: 3.0");
+        assert_eq!(
+            bench.changes.on_report(changed(&only)).await,
+            Verdict::TakenOver
+        );
+        assert!(matches!(bench.told.try_recv(), Ok(Outside::Config(events)) if events.len() == 1));
+        bench.writer.close().expect("written");
+    }
+
+    #[tokio::test]
+    async fn a_symbol_whose_end_is_not_confirmed_does_not_come_back() {
+        let mut bench = bench();
+        let other = ONE.replace("ETHUSDC", "BTCUSDC");
+        let listed = crate::binance::decode::rest::reference::Listed {
+            instrument: phoenix_core::instrument::Instrument {
+                name: "BTCUSDC".to_owned(),
+                ..ethusdc()
+            },
+            status: phoenix_core::event::ContractStatus::Trading,
+            margin_asset: "USDC".to_owned(),
+            perpetual: true,
+        };
+        let info = ExchangeInfo {
+            listed: vec![listed],
+            ..ExchangeInfo::default()
+        };
+        let plan = bench.changes.symbols.plan(&parse(&other), &info);
+        bench.changes.carry_out(plan.expect("fits"), &[]).await;
+        // Nobody is left who could confirm it: there is nothing to wait for.
+        drop(bench.ended);
+        let issues = bench.changes.judge(&parse(TWO)).await.expect_err("refused");
+        let said = issues.first().expect("a reason").to_string();
+        assert!(said.contains("symbols.ETHUSDC.symbol"), "{said}");
+        assert!(said.contains("not confirmed yet"), "{said}");
+        bench.writer.close().expect("written");
+    }
+}

@@ -227,3 +227,219 @@ fn id_of(contracts: &Contracts, name: &str) -> Option<SymbolId> {
     let next = contracts.iter().map(|c| c.id.0 + 1).max().unwrap_or(0);
     (usize::from(next) < SYMBOLS_MAX).then_some(SymbolId(next))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binance::decode::rest::reference::Unusable;
+    use crate::journal::record::Position;
+    use phoenix_core::engine::Engine;
+    use phoenix_core::event::{Config as CoreConfig, Event};
+    use phoenix_core::instrument::ethusdc;
+    use phoenix_core::units::{Lots, Now, Quote};
+
+    const HEAD: &str = "global:\n  total_notional_max: 1000000\nsymbols:\n";
+
+    fn file(symbols: &[(&str, &str)]) -> Config {
+        let entry = |(name, size): &(&str, &str)| {
+            format!(
+                "  - symbol: {name}\n    net_max: 2.0\n    unified_layer_size: {size}\n    total_layers: 18\n"
+            )
+        };
+        let text: String = symbols.iter().map(entry).collect();
+        let loaded = Config::parse("phoenix.yaml", &format!("{HEAD}{text}"));
+        loaded.expect("a valid file").config
+    }
+
+    fn listed(name: &str) -> Listed {
+        Listed {
+            instrument: Instrument {
+                name: name.to_owned(),
+                ..ethusdc()
+            },
+            status: ContractStatus::Trading,
+            margin_asset: "USDC".to_owned(),
+            perpetual: true,
+        }
+    }
+
+    fn info(listed: Vec<Listed>) -> ExchangeInfo {
+        ExchangeInfo {
+            listed,
+            ..ExchangeInfo::default()
+        }
+    }
+
+    /// A session that trades ETHUSDC; the journal knows SOLUSDC from earlier.
+    fn symbols() -> Symbols {
+        let mut contracts = Contracts::default();
+        contracts.add(SymbolId(0), ethusdc()).expect("fits");
+        let known = SymbolState {
+            position: Some(Position {
+                symbol: "SOLUSDC".to_owned(),
+                qty_e8: -4 * ethusdc().step_e8,
+                entry_e8: 0,
+                at_ms: 1,
+            }),
+            last_trade_id: Some(77),
+            ..SymbolState::default()
+        };
+        Symbols::new(
+            file(&[("ETHUSDC", "0.05")]),
+            contracts,
+            "USDC".to_owned(),
+            BTreeMap::from([("SOLUSDC".to_owned(), known)]),
+        )
+    }
+
+    /// A view of a symbol whose removal is complete.
+    fn ended(id: SymbolId, books: Resume) -> SymbolView {
+        let config = file(&[("ETHUSDC", "0.05")]);
+        let params = engine_params(&config, &config.symbols[0], &ethusdc()).expect("fits");
+        let mut engine = Engine::new(1, Quote(1));
+        let add = CoreConfig::Add(id, &ethusdc(), &params, books);
+        let now = Now::default();
+        engine.step(
+            now,
+            &Event::Config(add),
+            &mut phoenix_core::action::Actions::default(),
+        );
+        engine.refresh_view(now);
+        engine.view().symbols[0].clone()
+    }
+
+    fn kinds(plan: &Plan) -> Vec<(char, u16)> {
+        let kind = |event: &OwnedConfig| match event {
+            OwnedConfig::Add(id, ..) => ('+', id.0),
+            OwnedConfig::Change(id, _) => ('~', id.0),
+            OwnedConfig::Remove(id) => ('-', id.0),
+        };
+        plan.events.iter().map(kind).collect()
+    }
+
+    fn books_of(plan: &Plan) -> Option<Resume> {
+        plan.events.iter().find_map(|event| match event {
+            OwnedConfig::Add(_, _, _, books) => Some(*books),
+            OwnedConfig::Change(..) | OwnedConfig::Remove(_) => None,
+        })
+    }
+
+    #[test]
+    fn what_differs_is_told_and_what_stays_is_left_alone() {
+        let symbols = symbols();
+        let plan = |config: &Config, listed| symbols.plan(config, &info(listed)).expect("fits");
+        let same = file(&[("ETHUSDC", "0.05")]);
+        assert_eq!(kinds(&plan(&same, vec![])), []);
+        let changed = file(&[("ETHUSDC", "0.06")]);
+        assert_eq!(kinds(&plan(&changed, vec![])), [('~', 0)]);
+        let added = file(&[("ETHUSDC", "0.05"), ("BTCUSDC", "0.05")]);
+        let seen = plan(&added, vec![listed("BTCUSDC")]);
+        assert_eq!(kinds(&seen), [('+', 1)]);
+        assert_eq!(books_of(&seen), Some(Resume::default()), "never traded");
+        let swapped = file(&[("SOLUSDC", "0.05")]);
+        let seen = plan(&swapped, vec![listed("SOLUSDC")]);
+        assert_eq!(kinds(&seen), [('-', 0), ('+', 1)]);
+        let books = books_of(&seen).expect("added");
+        assert_eq!((books.size, books.trade_id), (Lots(-4), Some(77)));
+    }
+
+    #[test]
+    fn whatever_speaks_against_a_symbol_refuses_the_whole_change_and_names_the_line() {
+        let symbols = symbols();
+        let config = file(&[("ETHUSDC", "0.06"), ("BTCUSDC", "0.05")]);
+        let btc = || listed("BTCUSDC");
+        let unusable = ExchangeInfo {
+            unusable: vec![("BTCUSDC".to_owned(), Unusable::Shape)],
+            ..ExchangeInfo::default()
+        };
+        let coarse = Instrument {
+            step_e8: 10_000_000,
+            ..btc().instrument
+        };
+        let cases = [
+            (info(vec![]), "does not list"),
+            (unusable, "cannot be used"),
+            (
+                info(vec![Listed {
+                    perpetual: false,
+                    ..btc()
+                }]),
+                "perpetual",
+            ),
+            (
+                info(vec![Listed {
+                    status: ContractStatus::NotTrading,
+                    ..btc()
+                }]),
+                "not trading now",
+            ),
+            (
+                info(vec![Listed {
+                    margin_asset: "USDT".to_owned(),
+                    ..btc()
+                }]),
+                "margined in USDT",
+            ),
+            (
+                info(vec![Listed {
+                    instrument: coarse,
+                    ..btc()
+                }]),
+                "smallest order",
+            ),
+        ];
+        for (info, why) in cases {
+            let issues = symbols.plan(&config, &info).expect_err(why);
+            let said = issues.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let first = said.first().expect("a reason");
+            assert!(first.contains(why), "{why}: {said:?}");
+            assert!(first.contains("phoenix.yaml:"), "{said:?}");
+            assert!(first.contains("symbols.BTCUSDC."), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_removed_symbol_keeps_its_id_and_comes_back_with_the_books_it_ended_with() {
+        let mut symbols = symbols();
+        let (eth, btc) = (("ETHUSDC", "0.05"), ("BTCUSDC", "0.05"));
+        let without = file(&[btc]);
+        let plan = symbols.plan(&without, &info(vec![listed("BTCUSDC")]));
+        symbols.adopt(plan.expect("fits"));
+        let both = file(&[eth, btc]);
+        assert_eq!(symbols.added(&both), ["ETHUSDC"]);
+        assert_eq!(symbols.first_leaving(&both), Some("ETHUSDC"));
+        let books = Resume {
+            size: Lots(30),
+            cost: Quote(5),
+            realized: Quote(6),
+            fees: Quote(-7),
+            funding: Quote(8),
+            trade_id: Some(9),
+        };
+        symbols.on_ended(ended(SymbolId(0), books));
+        assert_eq!(symbols.first_leaving(&both), None);
+        // Meanwhile its step became ten times as large.
+        let mut eth = listed("ETHUSDC");
+        eth.instrument.step_e8 *= 10;
+        let plan = symbols.plan(&both, &info(vec![eth])).expect("fits");
+        assert_eq!(kinds(&plan), [('+', 0)]);
+        let size = Lots(3);
+        assert_eq!(books_of(&plan), Some(Resume { size, ..books }));
+        symbols.adopt(plan);
+        assert_eq!(symbols.first_leaving(&both), None);
+        assert!(symbols.ended.is_empty());
+    }
+
+    #[test]
+    fn ids_are_given_to_one_name_each_until_none_is_left() {
+        let mut contracts = Contracts::default();
+        for n in 0..SYMBOLS_MAX {
+            let name = format!("S{n}USDC");
+            let id = id_of(&contracts, &name).expect("one is left");
+            assert_eq!(usize::from(id.0), n);
+            contracts.add(id, listed(&name).instrument).expect("fits");
+        }
+        assert_eq!(id_of(&contracts, "ONEMOREUSDC"), None);
+        assert_eq!(id_of(&contracts, "S7USDC"), Some(SymbolId(7)));
+    }
+}
