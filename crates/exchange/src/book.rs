@@ -5,7 +5,6 @@ mod level;
 use std::collections::BTreeMap;
 
 use crate::api::{AccountId, E8, OrderId, Side};
-use crate::market::Removal;
 use crate::prng::Prng;
 use level::Level;
 pub(crate) use level::{Head, Resting};
@@ -14,6 +13,16 @@ pub(crate) use level::{Head, Resting};
 const CHANGES_MAX: usize = 1 << 16;
 /// Update ids jump by 1 to this.
 const UPDATE_JUMP_MAX: u64 = 4;
+
+/// Which part of a level's background queue a decrease takes when no trade explains it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// The last to join leave first: client orders keep the quantity ahead of them until the tail is gone (pessimistic).
+    FromBack,
+    /// Every part of the queue loses in proportion to its size: cancels are equally likely anywhere. Remainders are placed by the
+    /// exchange's generator.
+    Proportional,
+}
 
 /// One logged change: the level's quantity is read when the change is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,6 @@
 
 use crate::api::{E8, MarkPriceEvent, PremiumIndexView};
 use crate::decimal;
-use crate::market::RecordedMark;
 use crate::orders::ms;
 use crate::prng::Prng;
 use crate::symbol::SymbolSpec;
@@ -21,6 +20,17 @@ const AVERAGE_LAG: i64 = 60;
 const NOISE_MAX: E8 = 10_000;
 /// The interest rate pulls the funding rate back by at most 0.05 %.
 const DAMPER: E8 = 50_000;
+
+/// A mark price taken from a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordedMark {
+    /// Mark price.
+    pub mark: E8,
+    /// Index price.
+    pub index: E8,
+    /// Funding rate of the coming payment.
+    pub funding_rate: E8,
+}
 
 /// Mark state of one symbol.
 #[derive(Debug)]

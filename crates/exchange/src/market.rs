@@ -1,7 +1,9 @@
 //! The market side of one symbol: what a background flow (synthetic or replayed) may read and do; knows no account.
 
 use crate::api::{E8, Side, SymbolId};
+pub use crate::book::Removal;
 use crate::book::{Head, crosses};
+pub use crate::mark::RecordedMark;
 use crate::orders::Order;
 use crate::pit::Pit;
 use crate::symbol::SymbolSpec;
@@ -17,16 +19,6 @@ pub trait MarketFlow: Send {
     fn next_due_us(&self) -> Option<u64>;
 }
 
-/// Which part of a level's background queue a decrease takes when no trade explains it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removal {
-    /// The last to join leave first: client orders keep the quantity ahead of them until the tail is gone (pessimistic).
-    FromBack,
-    /// Every part of the queue loses in proportion to its size: cancels are equally likely anywhere. Remainders are placed by the
-    /// exchange's generator.
-    Proportional,
-}
-
 /// What an anonymous aggressor got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
@@ -36,17 +28,6 @@ pub struct Taken {
     pub client_qty: E8,
     /// Price of the last fill; 0 when nothing filled.
     pub last_price: E8,
-}
-
-/// A mark price taken from a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RecordedMark {
-    /// Mark price.
-    pub mark: E8,
-    /// Index price.
-    pub index: E8,
-    /// Funding rate of the coming payment.
-    pub funding_rate: E8,
 }
 
 /// Access to one symbol's book for the time of one call. Prices must lie on the tick grid and quantities on the step grid; the

@@ -3,15 +3,13 @@
 
 use crate::binance::routes::Venue;
 use crate::binance::sign::Signer;
-use crate::cli::demo::DemoArgs;
 use crate::config::Config;
 use crate::live::session::{self, Finished, Setup};
 use crate::serve::Server;
 use crate::serve::auth::KeyConfig;
-use crate::serve::launch::{LOOPED, Launch};
+use crate::serve::launch::Launch;
 use anyhow::{Context as _, Result};
 use phoenix_exchange::api::AccountId;
-use phoenix_exchange::flow::{FlowParams, Regime};
 use secrecy::SecretString;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +22,16 @@ const SECRET: &str = "demo-secret";
 pub const MAKER: AccountId = AccountId(0);
 /// How long a market may take to show both sides.
 const MARKET_LIMIT: Duration = Duration::from_secs(10);
+
+/// What is shown.
+pub struct Play {
+    /// The exchange.
+    pub launch: Launch,
+    /// Its market in words.
+    pub market: String,
+    /// How long; `None` until somebody ends it.
+    pub seconds: Option<Duration>,
+}
 
 /// A running embedded exchange and what is needed to trade on it.
 pub struct Stage {
@@ -55,44 +63,6 @@ pub fn stage(mut launch: Launch) -> Result<Stage> {
         venue,
         signer: Arc::new(signer),
     })
-}
-
-/// The exchange that a demo asks for.
-///
-/// # Errors
-/// When the kind of market is not known.
-pub fn launch_of(args: &DemoArgs) -> Result<Launch> {
-    let symbols: Vec<String> = match args.replay.is_empty() {
-        true => args.symbols.clone(),
-        false => args
-            .replay
-            .iter()
-            .map(|file| recorded_symbol(file))
-            .collect(),
-    };
-    let regime = Regime::from_name(&args.market)
-        .with_context(|| format!("--market {}: no such market", args.market))?;
-    Ok(Launch {
-        symbols,
-        seed: args.seed.unwrap_or(1),
-        market: Some(FlowParams::new(regime)),
-        replays: args.replay.clone(),
-        speed: args.speed,
-        at_end: LOOPED,
-        ..Launch::default()
-    })
-}
-
-/// The symbol of a recording, as its file is named: `ethusdt_20240808.jsonl.gz` → `ETHUSDT`.
-fn recorded_symbol(file: &Path) -> String {
-    let name = file
-        .file_name()
-        .map(|n| n.to_string_lossy().to_uppercase())
-        .unwrap_or_default();
-    name.split(|c: char| !c.is_ascii_alphanumeric())
-        .next()
-        .unwrap_or_default()
-        .to_owned()
 }
 
 /// The configuration of a demo: the ladder of the original's examples, scaled to each symbol's price.
@@ -172,18 +142,19 @@ fn market_of(stage: &Stage, name: &str) -> Result<(f64, f64, f64, f64, f64)> {
 ///
 /// # Errors
 /// When the exchange or the run cannot start.
-pub fn run(args: &DemoArgs, state_dir: &Path) -> Result<(Finished, Stage)> {
-    let launch = launch_of(args)?;
-    let (symbols, seed) = (launch.symbols.clone(), launch.seed);
+pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage)> {
+    let Play {
+        launch,
+        market,
+        seconds,
+    } = play;
+    let symbols = launch.symbols.clone();
     let stage = stage(launch)?;
     let config = config(&stage, &symbols, state_dir)?;
     eprintln!(
         "embedded exchange on {} ({}), quoting {}; Ctrl-C cancels everything and ends",
         stage.server.rest_url(),
-        match args.replay.is_empty() {
-            true => format!("{} market, seed {seed}", args.market),
-            false => "recorded market".to_owned(),
-        },
+        market,
         symbols.join(", ")
     );
     let finished = session::run(Setup {
@@ -195,21 +166,7 @@ pub fn run(args: &DemoArgs, state_dir: &Path) -> Result<(Finished, Stage)> {
         fingerprint: "demo".to_owned(),
         dry_run: false,
         clear_halt: false,
-        seconds: args.seconds.map(Duration::from_secs_f64),
+        seconds,
     })?;
     Ok((finished, stage))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_recording_names_its_symbol() {
-        assert_eq!(
-            recorded_symbol(Path::new("../x/ethusdt_20240808.jsonl.gz")),
-            "ETHUSDT"
-        );
-        assert_eq!(recorded_symbol(Path::new("btcusdt.jsonl")), "BTCUSDT");
-    }
 }

@@ -1,14 +1,18 @@
 //! `phoenix demo`: arguments and the way it ends.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::Args;
+use phoenix_exchange::flow::{FlowParams, Regime};
 
 use super::{Exit, ending};
 use crate::config::{LogFormat, LogLevel, LogRotation};
-use crate::demo;
+use crate::demo::{self, Play};
 use crate::live::usage::{self, EXCHANGE_THREAD};
 use crate::logging::{self, LogOptions};
+use crate::serve::launch::{LOOPED, Launch};
 
 /// Make a market on the embedded exchange, with nothing to set up.
 #[derive(Debug, Clone, PartialEq, Args)]
@@ -70,10 +74,70 @@ fn run(args: &DemoArgs, state_dir: &Path) -> anyhow::Result<Exit> {
         rotation: LogRotation::Never,
         files_max: 1,
     })?;
-    let (finished, stage) = demo::run(args, state_dir)?;
+    let launch = launch_of(args)?;
+    let market = match args.replay.is_empty() {
+        true => format!("{} market, seed {}", args.market, launch.seed),
+        false => "recorded market".to_owned(),
+    };
+    let seconds = args.seconds.map(Duration::from_secs_f64);
+    let play = Play {
+        launch,
+        market,
+        seconds,
+    };
+    let (finished, stage) = demo::run(play, state_dir)?;
     let usage = usage::measure(EXCHANGE_THREAD);
     let durable = ending::is_durable(&finished, &state_dir.join("journal.db"));
     let exit = ending::tell(&finished, usage, durable, args.json);
     stage.server.shutdown();
     Ok(exit)
+}
+
+/// The exchange that a demo asks for.
+fn launch_of(args: &DemoArgs) -> anyhow::Result<Launch> {
+    let symbols: Vec<String> = match args.replay.is_empty() {
+        true => args.symbols.clone(),
+        false => args
+            .replay
+            .iter()
+            .map(|file| recorded_symbol(file))
+            .collect(),
+    };
+    let regime = Regime::from_name(&args.market)
+        .with_context(|| format!("--market {}: no such market", args.market))?;
+    Ok(Launch {
+        symbols,
+        seed: args.seed.unwrap_or(1),
+        market: Some(FlowParams::new(regime)),
+        replays: args.replay.clone(),
+        speed: args.speed,
+        at_end: LOOPED,
+        ..Launch::default()
+    })
+}
+
+/// The symbol of a recording, as its file is named: `ethusdt_20240808.jsonl.gz` → `ETHUSDT`.
+fn recorded_symbol(file: &Path) -> String {
+    let name = file
+        .file_name()
+        .map(|n| n.to_string_lossy().to_uppercase())
+        .unwrap_or_default();
+    name.split(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_names_its_symbol() {
+        assert_eq!(
+            recorded_symbol(Path::new("../x/ethusdt_20240808.jsonl.gz")),
+            "ETHUSDT"
+        );
+        assert_eq!(recorded_symbol(Path::new("btcusdt.jsonl")), "BTCUSDT");
+    }
 }
