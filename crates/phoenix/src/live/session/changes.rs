@@ -129,7 +129,7 @@ impl Changes {
     }
 
     async fn carry_out(&mut self, plan: Plan, changes: &[KeyChange]) {
-        let at_ms = jiff::Timestamp::now().as_millisecond();
+        let at_ms = self.rest.clock().wall().as_millis();
         for change in changes {
             tracing::info!(key = %change.key, old = ?change.old, new = ?change.new, "configuration changed");
             let record = ConfigChange {
