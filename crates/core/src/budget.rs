@@ -11,12 +11,16 @@ pub mod refusals;
 pub mod weight;
 pub mod window;
 
-use crate::units::{Mono, Span};
+use crate::units::{E8, Mono, Ratio, Span};
 use window::Window;
 
-/// The share of an exchange limit, in percent, that a use may fill.
-const fn percent_of(limit: u32, percent: u32) -> i64 {
-    limit as i64 * percent as i64 / 100
+/// What a use may fill of an exchange limit: so many sixteenths of the share of it that may be used at all.
+/// Never nothing: what is never allowed would wait for ever.
+fn part_of(limit: u32, share: Ratio, sixteenths: i64) -> i64 {
+    let part = i128::from(limit) * i128::from(share.raw()) * i128::from(sixteenths);
+    i64::try_from(part / (16 * i128::from(E8)))
+        .unwrap_or(i64::MAX)
+        .max(1)
 }
 
 /// Cancels of one symbol in the last minute against `max_cancel_per_min`. Safety cancels need no leave of

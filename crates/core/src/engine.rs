@@ -15,8 +15,8 @@ use crate::event::{
     OrderUpdate, Outcome, Reply, Stream,
 };
 use crate::instrument::SymbolId;
-use crate::liveness::user_stream::EVENT_WITHIN;
 use crate::notice::{HaltReason, Notice, What};
+use crate::params::AccountParams;
 use crate::units::{Mono, Now, Quote, Span};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -44,9 +44,9 @@ pub struct Engine {
 impl Engine {
     /// An engine without symbols; `session` must be durable before the first order (spec §6).
     #[must_use]
-    pub fn new(session: u32, total_notional_max: Quote) -> Self {
+    pub fn new(session: u32, params: AccountParams) -> Self {
         Self {
-            shared: Shared::new(session, total_notional_max),
+            shared: Shared::new(session, params),
             desks: Vec::new(),
             stepping: None,
             is_stopped: false,
@@ -213,7 +213,7 @@ impl Engine {
         }
         actions.say(Notice {
             symbol: None,
-            what: What::StreamDead(Stream::User, EVENT_WITHIN),
+            what: What::StreamDead(Stream::User, self.shared.user.within()),
         });
         actions.push(Action::RenewListenKey);
         self.shared.reconnect(Link::User, now.mono, actions);
@@ -341,6 +341,7 @@ impl Engine {
                 });
             }
             Reply::Weight(used) => self.shared.weight.on_reported(*used, now.mono),
+            Reply::OrderCounts(counts) => self.shared.order_rate.on_reported(counts, now.mono),
         }
     }
 
@@ -435,7 +436,18 @@ impl Engine {
             }
             Config::Change(symbol, params) => {
                 self.with_desk(now, *symbol, actions, |desk, _, actions| {
-                    desk.on_params(params, actions);
+                    desk.on_params(params, now.mono, actions);
+                });
+            }
+            Config::Account(params) => {
+                let old = self.shared.params;
+                self.shared.on_params(*params);
+                self.with_desks(now, actions, |desk, _, _| {
+                    desk.on_account_params(&old, params);
+                });
+                actions.say(Notice {
+                    symbol: None,
+                    what: What::ConfigApplied,
                 });
             }
             Config::Remove(symbol) => {

@@ -4,7 +4,7 @@
 
 use crate::instrument::{Instrument, SymbolId};
 use crate::order::{OrderId, Owner};
-use crate::params::SymbolParams;
+use crate::params::{AccountParams, SymbolParams};
 use crate::units::{Lots, Mono, Price8, Quote, Ratio, Side, Span, Ticks, Wall};
 
 /// One thing that happened, delivered at one instant.
@@ -440,6 +440,15 @@ pub enum Why {
     Account,
 }
 
+/// Orders of the account in the exchange's running windows; `None` is not said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OrderCounts {
+    /// In 10 s (`X-MBX-ORDER-COUNT-10S`).
+    pub in_10s: Option<u32>,
+    /// In a minute (`X-MBX-ORDER-COUNT-1M`).
+    pub in_minute: Option<u32>,
+}
+
 /// Answers to actions. `requested_at` is the instant the request was sent, so that state older than a
 /// local change is recognised.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -499,6 +508,8 @@ pub enum Reply<'a> {
     },
     /// Used request weight of the running minute as the exchange counts it (header).
     Weight(u32),
+    /// Orders of the account in the running windows as the exchange counts them (header).
+    OrderCounts(OrderCounts),
 }
 
 /// Connections the shell keeps; liveness belongs to streams, this only says what can be used.
@@ -547,6 +558,8 @@ pub enum Config<'a> {
     Change(SymbolId, &'a SymbolParams),
     /// Pulls the symbol's quotes and forgets it once nothing is open.
     Remove(SymbolId),
+    /// Replaces what holds for all symbols together.
+    Account(AccountParams),
 }
 
 /// Books of a symbol as the journal ended with them; all zero for a symbol never traded.

@@ -62,7 +62,7 @@ pub enum What {
     OrderOverflow(u32),
     /// The position differs from the exchange's (ours, theirs) and was taken over.
     PositionRepaired(Lots, Lots),
-    /// |position| passed half of net_max.
+    /// |position| passed the warning threshold.
     PositionHigh(Lots),
     /// Unrealised loss beyond the stop-loss threshold: flattening.
     StopLoss(Quote),

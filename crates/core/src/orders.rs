@@ -311,7 +311,8 @@ impl OrderTracker {
             | Reply::Trades { .. }
             | Reply::Probe { .. }
             | Reply::DeadMan { .. }
-            | Reply::Weight(_) => return None,
+            | Reply::Weight(_)
+            | Reply::OrderCounts(_) => return None,
         };
         self.learn(id, input, now)
     }

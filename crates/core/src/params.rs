@@ -5,6 +5,52 @@
 
 use crate::units::{Lots, Price8, Quote, Ratio, Span, Ticks};
 
+/// What holds for all symbols of the account together.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct AccountParams {
+    /// `total_notional_max`: |position| and everything that could still fill, over all symbols, at mid.
+    pub total_notional_max: Quote,
+    /// `request_share_max`: share of the exchange's limits that may be used (0.8).
+    pub request_share: Ratio,
+    /// The exchange's limits.
+    pub limits: ExchangeLimits,
+    /// An acknowledged order whose event has not come after this long makes the user stream suspect (2 s).
+    pub user_event_within: Span,
+}
+
+impl AccountParams {
+    /// The defaults under a bound on the notional, for which there is no safe guess.
+    #[must_use]
+    pub const fn new(total_notional_max: Quote) -> Self {
+        Self {
+            total_notional_max,
+            request_share: Ratio(80_000_000),
+            limits: ExchangeLimits::DEFAULT,
+            user_event_within: Span::from_secs(2),
+        }
+    }
+}
+
+/// What the exchange allows an address and an account (protocol §6.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ExchangeLimits {
+    /// Request weight per minute, of the address.
+    pub weight_per_min: u32,
+    /// Orders and amendments per 10 s, of the account.
+    pub orders_per_10s: u32,
+    /// Orders and amendments per minute, of the account.
+    pub orders_per_min: u32,
+}
+
+impl ExchangeLimits {
+    /// What holds for an account without special terms.
+    pub const DEFAULT: Self = Self {
+        weight_per_min: 2_400,
+        orders_per_10s: 300,
+        orders_per_min: 1_200,
+    };
+}
+
 /// Everything configurable about one symbol (spec §3–§6).
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct SymbolParams {
@@ -125,6 +171,8 @@ pub struct RiskParams {
     pub drawdown_factor: Ratio,
     /// `halt_seconds`.
     pub halt: Span,
+    /// `warning_thresh`: |position|/net_max at which people are told (0.5).
+    pub warning: Ratio,
 }
 
 /// When orders move (spec §6).
@@ -157,6 +205,10 @@ pub struct LivenessParams {
     pub dead_man: Span,
     /// A request without an answer is unknown after this.
     pub request_timeout: Span,
+    /// Time between two comparisons of the top of book with REST (10 s).
+    pub probe_every: Span,
+    /// Time between two comparisons of open orders, trades and account with REST (30 s).
+    pub reconcile_every: Span,
 }
 
 impl Default for OrderParams {
@@ -180,6 +232,8 @@ impl Default for LivenessParams {
             lag_max: Span::from_secs(1),
             dead_man: Span::from_secs(30),
             request_timeout: Span::from_secs(3),
+            probe_every: Span::from_secs(10),
+            reconcile_every: Span::from_secs(30),
         }
     }
 }
@@ -232,6 +286,7 @@ pub fn ethusdc_defaults() -> SymbolParams {
             stop_loss: Ratio(5_000_000),
             drawdown_factor: Ratio(150_000_000),
             halt: Span::from_secs(300),
+            warning: Ratio(50_000_000),
         },
         orders: OrderParams::default(),
         liveness: LivenessParams::default(),

@@ -175,15 +175,12 @@ pub struct GlobalConfig {
     pub kill_file: String,
     pub listen_address: std::net::IpAddr,
     pub metrics_port: u16,
-    pub snapshot_path: PathBuf,
-    pub snapshot_interval: Duration,
     pub log_level: LogLevel,
     pub log_format: LogFormat,
     pub log_file: Option<PathBuf>,
     pub log_rotation: LogRotation,
     pub log_files_max: u32,
     pub liveness: LivenessConfig,
-    pub watchdog: WatchdogConfig,
 }
 
 /// `global.liveness:`
@@ -193,7 +190,6 @@ pub struct LivenessConfig {
     pub stream_stale: Duration,
     pub stream_dead: Duration,
     pub event_lag_max: Duration,
-    pub adaptive: bool,
     pub book_probe_interval: Duration,
     pub reconcile_interval: Duration,
     pub user_event_timeout: Duration,
@@ -202,15 +198,6 @@ pub struct LivenessConfig {
     pub reconnect_delay_min: Duration,
     pub reconnect_delay_max: Duration,
     pub dead_man: Duration,
-}
-
-/// `global.watchdog:`
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "see the key table")]
-pub struct WatchdogConfig {
-    pub stall: Duration,
-    pub restarts_max: u32,
-    pub restart_window: Duration,
 }
 
 /// One item of `symbols:`. Sizes in base units, distances and values in quote units.

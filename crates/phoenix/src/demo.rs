@@ -167,6 +167,7 @@ pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage)> {
         dry_run: false,
         clear_halt: false,
         seconds,
+        log_level: None,
     })?;
     Ok((finished, stage))
 }

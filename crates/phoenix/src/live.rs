@@ -13,5 +13,6 @@ pub mod paper;
 pub mod rest;
 pub mod session;
 pub mod summary;
+pub mod tuning;
 pub mod usage;
 pub mod wire;

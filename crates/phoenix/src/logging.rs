@@ -63,6 +63,24 @@ pub enum LogError {
     Twice,
 }
 
+/// Changes the level of a log that runs.
+#[derive(Clone)]
+pub struct LevelHandle(reload::Handle<Targets, Registry>);
+
+impl LevelHandle {
+    /// Applies a changed `log_level`.
+    pub fn apply(&self, level: LogLevel) {
+        // Fails only when the subscriber is gone, and with it every line.
+        let _ = self.0.reload(targets(level));
+    }
+}
+
+impl std::fmt::Debug for LevelHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LevelHandle")
+    }
+}
+
 /// Keeps logging alive; dropping it writes out what waits.
 pub struct Logging {
     level: reload::Handle<Targets, Registry>,
@@ -71,10 +89,9 @@ pub struct Logging {
 }
 
 impl Logging {
-    /// Applies a changed `log_level`.
-    pub fn apply_level(&self, level: LogLevel) {
-        // Fails only when the subscriber is gone, and with it every line.
-        let _ = self.level.reload(targets(level));
+    /// What applies a changed `log_level`.
+    pub fn level(&self) -> LevelHandle {
+        LevelHandle(self.level.clone())
     }
 
     /// Lines dropped so far because a terminal or disk was too slow.
@@ -279,7 +296,7 @@ mod tests {
             &options(LogLevel::Error, LogFormat::Human, None),
             |logging| {
                 tracing::info!("before");
-                logging.apply_level(LogLevel::Debug);
+                logging.level().apply(LogLevel::Debug);
                 tracing::debug!("after");
             },
         );

@@ -226,7 +226,7 @@ fn people_get_the_same_as_machines() {
     );
     assert!(text.contains("2998.8"), "{text}");
     assert!(
-        text.trim_end().ends_with("ok, 0 errors, 14 warnings"),
+        text.trim_end().ends_with("ok, 0 errors, 16 warnings"),
         "{text}"
     );
 }

@@ -6,8 +6,10 @@ use phoenix::binance::decode::AccountScope;
 use phoenix::binance::decode::rest::{account, reference, trading};
 use phoenix::binance::encode::rest::Endpoint;
 use phoenix::binance::sign::Signer;
+use phoenix::config::params::ShellParams;
 use phoenix::live::clock::Clock;
 use phoenix::live::rest::Rest;
+use phoenix::live::tuning::Tuning;
 use phoenix::net::Endpoint as Host;
 use phoenix_core::event::{OrderReport, Outcome, TradeReport};
 use phoenix_core::instrument::SymbolId;
@@ -104,7 +106,7 @@ impl Witness {
             host,
             Arc::new(signer),
             Clock::default(),
-            Duration::from_secs(3),
+            Tuning::fixed(ShellParams::default()),
         )
         .expect("a client");
         let read = rest

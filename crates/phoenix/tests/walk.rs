@@ -7,9 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use phoenix::binance::routes::Venue;
 use phoenix::binance::sign::Signer;
+use phoenix::config::Config;
 use phoenix::demo::{self, MAKER, Stage};
 use phoenix::live::cold::Ended;
-use phoenix::live::session::{self, Finished, Open, Setup};
+use phoenix::live::session::{self, Finished, Open, Setup, StartError};
 use phoenix::serve::Server;
 use phoenix::serve::auth::KeyConfig;
 use phoenix::serve::hub::{Doom, Line};
@@ -18,6 +19,7 @@ use phoenix::serve::streams::Route;
 use phoenix_exchange::api::SymbolId;
 use phoenix_exchange::flow::{FlowParams, Regime};
 use secrecy::SecretString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -107,21 +109,46 @@ fn trade_with(
     let config =
         demo::config(stage, &["ETHUSDC".to_owned()], folder.path()).expect("a configuration");
     let setup = Setup {
+        dry_run: sending == Sending::Dry,
+        ..setup_of(stage, seconds, config)
+    };
+    run_beside(setup, || meanwhile(stage)).expect("it started")
+}
+
+fn setup_of(stage: &Stage, seconds: u64, config: Config) -> Setup {
+    Setup {
         config,
         config_path: None,
         venue: stage.venue.clone(),
         venue_name: "test".to_owned(),
         signer: Arc::clone(&stage.signer),
         fingerprint: "walk".to_owned(),
-        dry_run: sending == Sending::Dry,
+        dry_run: false,
         clear_halt: false,
         seconds: Some(Duration::from_secs(seconds)),
-    };
+        log_level: None,
+    }
+}
+
+fn run_beside(setup: Setup, meanwhile: impl FnOnce()) -> Result<Finished, StartError> {
     std::thread::scope(|scope| {
         let run = scope.spawn(|| session::run(setup));
-        meanwhile(stage);
-        run.join().expect("no panic").expect("it started")
+        meanwhile();
+        run.join().expect("no panic")
     })
+}
+
+/// A configuration file with more lines under `global:`, and what it says.
+fn write_config(folder: &Path, global: &str) -> (PathBuf, Config) {
+    let file = folder.join("phoenix.yaml");
+    let text = format!(
+        "global:\n  state_dir: \"{}\"\n{global}symbols:\n  - symbol: ETHUSDC\n    net_max: 2.0\n    \
+         unified_layer_size: 0.05\n    total_layers: 18\n",
+        folder.join("state").display()
+    );
+    std::fs::write(&file, text).expect("a file of the test");
+    let loaded = Config::load(&file).unwrap_or_else(|rejected| panic!("{rejected}"));
+    (file, loaded.config)
 }
 
 fn check_clean_end(stage: &Stage, finished: &Finished) {
@@ -209,4 +236,58 @@ fn a_dry_run_decides_on_a_full_ladder_and_sends_nothing() {
         )
     });
     assert_eq!((orders, armed), (0, None), "and nothing left the process");
+}
+
+#[test]
+fn a_changed_bound_of_the_account_takes_orders_away_while_running() {
+    let stage = hmac();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, config) = write_config(folder.path(), "  total_notional_max: 100000\n");
+    let setup = Setup {
+        config_path: Some(file),
+        ..setup_of(&stage, 12, config)
+    };
+    let finished = run_beside(setup, || {
+        wait_for("36 orders", || open_orders(&stage) == 36);
+        // Room for a few layers of 0.05 on each side.
+        write_config(folder.path(), "  total_notional_max: 700\n");
+        wait_for("a ladder under the bound", || {
+            (2..=14).contains(&open_orders(&stage))
+        });
+    });
+    check_clean_end(&stage, &finished.expect("it started"));
+}
+
+#[test]
+fn orders_go_by_rest_where_that_is_wanted_though_the_key_could_do_more() {
+    let stage = ed25519();
+    let folder = tempfile::tempdir().expect("a folder");
+    let global = "  total_notional_max: 100000\n  order_channel: rest\n";
+    let (_, config) = write_config(folder.path(), global);
+    let finished = run_beside(setup_of(&stage, 6, config), || {
+        wait_for("36 orders", || open_orders(&stage) == 36);
+        let sockets = stage.server.with_venue(|venue| venue.hub.socket_count());
+        assert_eq!(sockets, 3, "public, market and user sockets");
+    });
+    check_clean_end(&stage, &finished.expect("it started"));
+}
+
+#[test]
+fn a_websocket_for_orders_needs_a_key_that_can_log_on() {
+    let stage = hmac();
+    let folder = tempfile::tempdir().expect("a folder");
+    let global = "  total_notional_max: 100000\n  order_channel: websocket\n";
+    let (_, config) = write_config(folder.path(), global);
+    match session::run(setup_of(&stage, 1, config)) {
+        Err(StartError::Config(issues)) => {
+            let said = issues.first().map(ToString::to_string).unwrap_or_default();
+            assert!(
+                said.contains(
+                    "phoenix.yaml:4: global.order_channel: `websocket` needs an Ed25519 key"
+                ),
+                "{said}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
 }

@@ -2,66 +2,132 @@
 //! one of these serves all symbols.
 
 use super::backoff::Backoff;
-use super::percent_of;
+use super::part_of;
 use super::window::Window;
-use crate::units::{Mono, Span};
-
-/// Orders per 10 s the exchange allows by default (protocol §6.1).
-pub const PER_10S: u32 = 300;
-/// Orders per minute the exchange allows by default.
-pub const PER_MINUTE: u32 = 1_200;
-/// Share of the limits that quotes may fill, in percent.
-pub const QUOTE_PERCENT: u32 = 70;
-/// Share that may be filled at all, in percent; what lies above [`QUOTE_PERCENT`] is reserved for reducing.
-pub const REDUCE_PERCENT: u32 = 80;
+use crate::event::OrderCounts;
+use crate::params::AccountParams;
+use crate::units::{Mono, Ratio, Span};
 
 /// What an order is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum OrderPurpose {
-    /// A quote, or the amendment of one.
+    /// A quote, or the amendment of one: up to 7/8 of the share that may be used (70 % of the limit by default).
     Quote,
-    /// Reduces the position (reduce-only): has reserved capacity, and passes the exchange's system protection.
+    /// Reduces the position (reduce-only): may use all of the share (80 %), so that it has reserved capacity, and
+    /// passes the exchange's system protection.
     Reduce,
+}
+
+/// One limit with what is known of its use.
+///
+/// What we sent is known without delay; the exchange's count also has what others of the account sent, but
+/// not what is still on its way. So the greater of the two holds: a report can only make us more careful.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Meter<const N: usize> {
+    limit: u32,
+    length: Span,
+    sent: Window<N>,
+    report: Option<Report>,
+}
+
+/// The exchange's count of its running window, and what was sent since.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Report {
+    used: i64,
+    /// By then the window that it speaks of has certainly ended.
+    until: Mono,
+}
+
+impl<const N: usize> Meter<N> {
+    const fn new(limit: u32, length: Span, bucket: Span) -> Self {
+        Self {
+            limit,
+            length,
+            sent: Window::new(bucket),
+            report: None,
+        }
+    }
+
+    fn on_sent(&mut self, orders: u32, now: Mono) {
+        self.sent.add(i64::from(orders), now);
+        if let Some(report) = &mut self.report {
+            report.used = report.used.saturating_add(i64::from(orders));
+        }
+    }
+
+    fn on_reported(&mut self, used: u32, now: Mono) {
+        self.report = Some(Report {
+            used: i64::from(used),
+            until: now.after(self.length),
+        });
+    }
+
+    fn used(&self, now: Mono) -> i64 {
+        let reported = self.report.filter(|r| now < r.until).map_or(0, |r| r.used);
+        self.sent.total(now).max(reported)
+    }
+
+    /// The first instant from `now` on at which less than `max` is used if nothing is sent.
+    fn next_below(&self, max: i64, now: Mono) -> Option<Mono> {
+        let ours = self.sent.next_below(max, now)?;
+        let full = self.report.filter(|r| r.used >= max);
+        Some(full.map_or(ours, |r| ours.max(r.until)))
+    }
+
+    fn used_percent(&self, now: Mono) -> i64 {
+        self.used(now).saturating_mul(100) / i64::from(self.limit.max(1))
+    }
 }
 
 /// Orders and amendments sent by the account.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct OrderRate {
-    per_10s: u32,
-    per_minute: u32,
-    ten: Window<41>,
-    minute: Window<61>,
+    share: Ratio,
+    ten: Meter<41>,
+    minute: Meter<61>,
     /// After −1015: nothing passes.
     limited: Backoff,
     /// After −1008: only what reduces passes.
     throttled: Backoff,
 }
 
-impl Default for OrderRate {
-    fn default() -> Self {
-        Self::new(PER_10S, PER_MINUTE)
-    }
-}
-
 impl OrderRate {
-    /// An unused rate under the limits that the exchange states for the account.
+    /// An unused rate under the limits that the exchange states for the account, of which a share may be used.
     #[must_use]
-    pub const fn new(per_10s: u32, per_minute: u32) -> Self {
+    pub const fn new(params: &AccountParams) -> Self {
+        let limits = params.limits;
+        let (ten, minute) = (Span::from_secs(10), Span::from_secs(60));
         Self {
-            per_10s,
-            per_minute,
-            ten: Window::new(Span::from_millis(250)),
-            minute: Window::new(Span::from_secs(1)),
+            share: params.request_share,
+            ten: Meter::new(limits.orders_per_10s, ten, Span::from_millis(250)),
+            minute: Meter::new(limits.orders_per_min, minute, Span::from_secs(1)),
             limited: Backoff::new(Span::from_secs(1), Span::from_secs(8)),
             throttled: Backoff::new(Span::from_millis(250), Span::from_secs(8)),
         }
     }
 
+    /// Takes over changed limits or share; what is used stays used.
+    pub const fn on_params(&mut self, params: &AccountParams) {
+        self.share = params.request_share;
+        self.ten.limit = params.limits.orders_per_10s;
+        self.minute.limit = params.limits.orders_per_min;
+    }
+
     /// Counts orders or amendments that are about to be sent. Each counts one in both windows, a batch as many
     /// as it holds (the exchange counts less per minute for batches).
     pub fn on_sent(&mut self, orders: u32, now: Mono) {
-        self.ten.add(i64::from(orders), now);
-        self.minute.add(i64::from(orders), now);
+        self.ten.on_sent(orders, now);
+        self.minute.on_sent(orders, now);
+    }
+
+    /// Takes over the exchange's counts of its running windows, as far as it says them.
+    pub fn on_reported(&mut self, counts: &OrderCounts, now: Mono) {
+        if let Some(used) = counts.in_10s {
+            self.ten.on_reported(used, now);
+        }
+        if let Some(used) = counts.in_minute {
+            self.minute.on_reported(used, now);
+        }
     }
 
     /// −1015: no order until `retry_after` has passed (or a growing pause when it is zero). Returns the pause.
@@ -87,7 +153,7 @@ impl OrderRate {
             return 0;
         }
         let (ten_max, minute_max) = self.maxima(purpose);
-        let left = (ten_max - self.ten.total(now)).min(minute_max - self.minute.total(now));
+        let left = (ten_max - self.ten.used(now)).min(minute_max - self.minute.used(now));
         u32::try_from(left.max(0)).unwrap_or(u32::MAX)
     }
 
@@ -104,8 +170,9 @@ impl OrderRate {
     /// The larger of the shares used of the two limits, in percent.
     #[must_use]
     pub fn used_percent(&self, now: Mono) -> i64 {
-        let share = |used: i64, limit: u32| used.saturating_mul(100) / i64::from(limit.max(1));
-        share(self.ten.total(now), self.per_10s).max(share(self.minute.total(now), self.per_minute))
+        self.ten
+            .used_percent(now)
+            .max(self.minute.used_percent(now))
     }
 
     fn paused_until(&self, purpose: OrderPurpose, now: Mono) -> Option<Mono> {
@@ -116,14 +183,14 @@ impl OrderRate {
         }
     }
 
-    const fn maxima(&self, purpose: OrderPurpose) -> (i64, i64) {
-        let percent = match purpose {
-            OrderPurpose::Quote => QUOTE_PERCENT,
-            OrderPurpose::Reduce => REDUCE_PERCENT,
+    fn maxima(&self, purpose: OrderPurpose) -> (i64, i64) {
+        let sixteenths = match purpose {
+            OrderPurpose::Quote => 14,
+            OrderPurpose::Reduce => 16,
         };
         (
-            percent_of(self.per_10s, percent),
-            percent_of(self.per_minute, percent),
+            part_of(self.ten.limit, self.share, sixteenths),
+            part_of(self.minute.limit, self.share, sixteenths),
         )
     }
 }
@@ -133,13 +200,15 @@ mod tests {
     use super::*;
     use OrderPurpose::{Quote, Reduce};
 
+    const PARAMS: AccountParams = AccountParams::new(crate::units::Quote(1));
+
     fn at(ms: i64) -> Mono {
         Mono(0).after(Span::from_millis(ms))
     }
 
     #[test]
     fn quotes_leave_room_for_orders_that_reduce() {
-        let mut rate = OrderRate::default();
+        let mut rate = OrderRate::new(&PARAMS);
         assert_eq!(
             (rate.left(Quote, at(0)), rate.left(Reduce, at(0))),
             (210, 240)
@@ -151,7 +220,7 @@ mod tests {
 
     #[test]
     fn sending_all_that_is_left_never_exceeds_80_percent_of_either_fixed_window() {
-        let mut rate = OrderRate::default();
+        let mut rate = OrderRate::new(&PARAMS);
         let mut sent = alloc::vec::Vec::new();
         for ms in (0..180_000).step_by(70) {
             let n = rate.left(Reduce, at(ms)).min(7);
@@ -173,7 +242,7 @@ mod tests {
 
     #[test]
     fn after_any_burst_and_any_refusal_the_rate_recovers() {
-        let mut rate = OrderRate::default();
+        let mut rate = OrderRate::new(&PARAMS);
         rate.on_sent(u32::MAX, at(0));
         for ms in 0..100 {
             rate.on_limited(Span::ZERO, at(ms));
@@ -185,8 +254,67 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_share_or_limit_holds_from_the_next_order_on() {
+        let mut rate = OrderRate::new(&PARAMS);
+        rate.on_sent(50, at(0));
+        let mut params = PARAMS;
+        params.request_share = Ratio(20_000_000);
+        rate.on_params(&params);
+        assert_eq!((rate.left(Quote, at(0)), rate.left(Reduce, at(0))), (2, 10));
+        params.limits.orders_per_10s = 600;
+        rate.on_params(&params);
+        assert_eq!(
+            (rate.left(Quote, at(0)), rate.left(Reduce, at(0))),
+            (55, 70)
+        );
+        params.limits.orders_per_min = 300;
+        rate.on_params(&params);
+        assert_eq!((rate.left(Quote, at(0)), rate.left(Reduce, at(0))), (2, 10));
+    }
+
+    #[test]
+    fn the_exchanges_counts_add_what_others_of_the_account_sent_and_end_with_their_window() {
+        // Sent by us at 0, reported at 10 ms, then what is left to quotes at some instants.
+        for (sent, in_10s, in_minute, left) in [
+            (0, None, None, [(10, 210), (10_010, 210)]),
+            (0, Some(200), None, [(10, 10), (10_010, 210)]),
+            (0, None, Some(800), [(10, 40), (60_010, 210)]),
+            (5, Some(200), Some(835), [(10, 5), (60_010, 210)]),
+            // A count of less than we know of is of a window that has just begun, or lacks what is on its way.
+            (100, Some(3), Some(3), [(10, 110), (10_250, 210)]),
+            (0, Some(u32::MAX), Some(u32::MAX), [(10, 0), (60_010, 210)]),
+        ] {
+            let mut rate = OrderRate::new(&PARAMS);
+            rate.on_sent(sent, at(0));
+            rate.on_reported(&OrderCounts { in_10s, in_minute }, at(10));
+            for (ms, expected) in left {
+                assert_eq!(
+                    rate.left(Quote, at(ms)),
+                    expected,
+                    "{sent} sent, {in_10s:?} and {in_minute:?} reported, at {ms} ms"
+                );
+            }
+            let free = rate.next_free(Quote, at(10)).expect("limits are not zero");
+            assert!(free <= at(60_010) && rate.left(Quote, free) > 0, "{free:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_after_a_report_counts_on_top_of_it() {
+        let mut rate = OrderRate::new(&PARAMS);
+        let counts = OrderCounts {
+            in_10s: Some(150),
+            in_minute: Some(150),
+        };
+        rate.on_reported(&counts, at(0));
+        rate.on_sent(40, at(5));
+        assert_eq!(rate.left(Quote, at(5)), 20);
+        assert_eq!(rate.used_percent(at(5)), 63);
+    }
+
+    #[test]
     fn system_protection_stops_quotes_only_and_the_order_limit_stops_all() {
-        let mut rate = OrderRate::default();
+        let mut rate = OrderRate::new(&PARAMS);
         assert_eq!(rate.on_throttled(Span::ZERO, at(0)), Span::from_millis(250));
         assert_eq!(
             (rate.left(Quote, at(0)), rate.left(Reduce, at(0))),

@@ -2,37 +2,27 @@
 //! symbols.
 
 use super::backoff::Backoff;
-use super::percent_of;
+use super::part_of;
 use super::window::Window;
-use crate::units::{Mono, Span};
-
-/// Request weight per minute that the exchange allows by default (protocol §6.1).
-pub const PER_MINUTE: u32 = 2_400;
+use crate::params::AccountParams;
+use crate::units::{Mono, Ratio, Span};
 
 /// What a request is for; the later, the more of the limit it may use.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum RequestPurpose {
-    /// Cross-checks, polls, snapshots: up to 60 %.
+    /// Cross-checks, polls: up to 3/4 of the share that may be used (60 % of the limit by default).
     Routine,
-    /// Orders in doubt, reconciliation, back-fill after a fault: up to 70 %.
+    /// Orders in doubt, snapshots, reconciliation, back-fill after a fault: up to 7/8 of it (70 %).
     Doubt,
-    /// Quoting: discretionary cancels, batches: up to 75 %.
+    /// Quoting: discretionary cancels, batches: up to 15/16 of it (75 %).
     Quote,
-    /// Safety cancels, cancel-all, the dead-man switch: up to 95 %. Only these may pass the 80 % that
-    /// politeness asks for: an order left in the market is worse.
+    /// Safety cancels, cancel-all, the dead-man switch: up to 95 % of the limit, whatever the share. Only these
+    /// may pass what politeness asks for: an order left in the market is worse.
     Safety,
 }
 
-impl RequestPurpose {
-    const fn percent(self) -> u32 {
-        match self {
-            Self::Routine => 60,
-            Self::Doubt => 70,
-            Self::Quote => 75,
-            Self::Safety => 95,
-        }
-    }
-}
+/// Share of the limit that safety may fill.
+const SAFETY: Ratio = Ratio(95_000_000);
 
 /// Weight used by the address.
 ///
@@ -41,6 +31,7 @@ impl RequestPurpose {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Weight {
     per_minute: u32,
+    share: Ratio,
     sent: Window<61>,
     report: Option<Report>,
     banned: Backoff,
@@ -56,22 +47,23 @@ struct Report {
 /// A reported count says nothing of a minute that has certainly ended.
 const REPORT_AGE_MAX: Span = Span::from_secs(60);
 
-impl Default for Weight {
-    fn default() -> Self {
-        Self::new(PER_MINUTE)
-    }
-}
-
 impl Weight {
-    /// Unused weight under the limit that the exchange states.
+    /// Unused weight under the limit that the exchange states, of which a share may be used.
     #[must_use]
-    pub const fn new(per_minute: u32) -> Self {
+    pub const fn new(params: &AccountParams) -> Self {
         Self {
-            per_minute,
+            per_minute: params.limits.weight_per_min,
+            share: params.request_share,
             sent: Window::new(Span::from_secs(1)),
             report: None,
             banned: Backoff::new(Span::from_secs(5), Span::from_secs(120)),
         }
+    }
+
+    /// Takes over a changed limit or share; what is used stays used.
+    pub const fn on_params(&mut self, params: &AccountParams) {
+        self.per_minute = params.limits.weight_per_min;
+        self.share = params.request_share;
     }
 
     /// Counts a request that is about to be sent.
@@ -111,8 +103,18 @@ impl Weight {
     /// Whether a request of this weight may be sent now.
     #[must_use]
     pub fn allows(&self, weight: u32, purpose: RequestPurpose, now: Mono) -> bool {
-        let max = percent_of(self.per_minute, purpose.percent());
-        self.banned_until(now).is_none() && self.used(now).saturating_add(i64::from(weight)) <= max
+        self.banned_until(now).is_none()
+            && self.used(now).saturating_add(i64::from(weight)) <= self.max(purpose)
+    }
+
+    fn max(&self, purpose: RequestPurpose) -> i64 {
+        let (share, sixteenths) = match purpose {
+            RequestPurpose::Routine => (self.share, 12),
+            RequestPurpose::Doubt => (self.share, 14),
+            RequestPurpose::Quote => (self.share, 15),
+            RequestPurpose::Safety => (SAFETY, 16),
+        };
+        part_of(self.per_minute, share, sixteenths)
     }
 
     /// The end of a ban, while it lasts: until then orders can be cancelled by the dead-man switch only.
@@ -138,7 +140,15 @@ impl Weight {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::Quote as Money;
     use RequestPurpose::{Doubt, Quote, Routine, Safety};
+
+    const PARAMS: AccountParams = AccountParams::new(Money(1));
+
+    /// The weight up to which each purpose may go, least urgent first.
+    fn maxima(weight: &Weight) -> [i64; 4] {
+        [Routine, Doubt, Quote, Safety].map(|purpose| weight.max(purpose))
+    }
 
     fn at(ms: i64) -> Mono {
         Mono(0).after(Span::from_millis(ms))
@@ -146,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_more_urgent_a_request_the_later_it_is_stopped() {
-        let mut weight = Weight::default();
+        let mut weight = Weight::new(&PARAMS);
         let allowed = |w: &Weight| [Routine, Doubt, Quote, Safety].map(|p| w.allows(1, p, at(0)));
         weight.on_sent(1_440, at(0));
         assert_eq!(allowed(&weight), [false, true, true, true]);
@@ -159,8 +169,24 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_share_or_limit_moves_every_part_but_what_is_reserved_for_safety() {
+        let mut weight = Weight::new(&PARAMS);
+        assert_eq!(maxima(&weight), [1_440, 1_680, 1_800, 2_280]);
+        weight.on_sent(400, at(0));
+        let mut params = PARAMS;
+        params.request_share = Ratio(20_000_000);
+        weight.on_params(&params);
+        assert_eq!(maxima(&weight), [360, 420, 450, 2_280]);
+        assert_eq!(weight.used(at(0)), 400, "what is used stays used");
+        assert!(!weight.allows(1, Routine, at(0)) && weight.allows(20, Doubt, at(0)));
+        params.limits.weight_per_min = 6_000;
+        weight.on_params(&params);
+        assert_eq!(maxima(&weight), [900, 1_050, 1_125, 5_700]);
+    }
+
+    #[test]
     fn the_exchanges_count_replaces_ours_for_a_minute() {
-        let mut weight = Weight::default();
+        let mut weight = Weight::new(&PARAMS);
         weight.on_sent(100, at(0));
         weight.on_reported(1_900, at(10));
         weight.on_sent(5, at(20));
@@ -173,7 +199,7 @@ mod tests {
 
     #[test]
     fn after_any_burst_report_or_ban_requests_are_allowed_again() {
-        let mut weight = Weight::default();
+        let mut weight = Weight::new(&PARAMS);
         weight.on_sent(u32::MAX, at(0));
         weight.on_reported(u32::MAX, at(0));
         for _ in 0..1_000 {
@@ -189,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_ban_stops_even_safety_until_it_ends_and_grows_when_no_end_is_given() {
-        let mut weight = Weight::default();
+        let mut weight = Weight::new(&PARAMS);
         assert_eq!(
             weight.on_banned(Span::from_secs(120), at(0)),
             Span::from_secs(120)

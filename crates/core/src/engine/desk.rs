@@ -44,8 +44,6 @@ use vouch::Vouch;
 
 /// Waits before a snapshot is fetched again: it costs 20 of 2400 request weight.
 const SNAPSHOT_RETRY: Span = Span::from_secs(2);
-/// How often the top of book is compared with REST (spec §5).
-pub(super) const CROSS_CHECK: Span = Span::from_secs(10);
 
 /// One symbol.
 #[derive(Clone, Debug)]
@@ -476,6 +474,7 @@ impl Desk {
         (self.reducing_paused.buy, self.reducing_paused.sell).hash(&mut digest);
         (self.vouch.facts(), self.snapshot_at, self.snapshots_failed).hash(&mut digest);
         (self.layers_before, self.removed_at, self.second_instance).hash(&mut digest);
+        self.is_position_high.hash(&mut digest);
         digest.finish()
     }
 

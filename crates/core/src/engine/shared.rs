@@ -11,6 +11,7 @@ use crate::instrument::SymbolId;
 use crate::liveness::user_stream::UserStream;
 use crate::notice::{HaltReason, Notice, What};
 use crate::orders::OrderIds;
+use crate::params::AccountParams;
 use crate::units::{Mono, Quote, Span};
 use alloc::vec::Vec;
 use core::hash::Hash;
@@ -34,8 +35,8 @@ pub struct Shared {
     pub halt: Option<HaltReason>,
     /// A graceful end is in progress.
     pub stopping: bool,
-    /// `total_notional_max` across symbols.
-    pub total_notional_max: Quote,
+    /// What holds for all symbols together.
+    pub params: AccountParams,
     /// Wallet balance of the margin asset as last reported.
     pub wallet: Option<Quote>,
     /// Whether the user stream answers to our orders.
@@ -51,22 +52,30 @@ pub struct Shared {
 impl Shared {
     /// Nothing connected, nothing used.
     #[must_use]
-    pub fn new(session: u32, total_notional_max: Quote) -> Self {
+    pub fn new(session: u32, params: AccountParams) -> Self {
         Self {
             ids: OrderIds::new(session),
-            order_rate: OrderRate::default(),
-            weight: Weight::default(),
+            order_rate: OrderRate::new(&params),
+            weight: Weight::new(&params),
             halt: None,
             stopping: false,
-            total_notional_max,
+            params,
             wallet: None,
-            user: UserStream::default(),
+            user: UserStream::new(params.user_event_within),
             links: [LinkState::Down; 4],
             notionals: Vec::new(),
             account_asked_at: None,
             reconnected_at: [None; 4],
             back_off_said: None,
         }
+    }
+
+    /// Takes changed parameters over; what was used and acknowledged before stays so.
+    pub const fn on_params(&mut self, params: AccountParams) {
+        self.params = params;
+        self.order_rate.on_params(&params);
+        self.weight.on_params(&params);
+        self.user.on_params(params.user_event_within);
     }
 
     /// Notes the state of a connection; returns whether it changed.
@@ -230,13 +239,7 @@ impl Shared {
         let mut ids = self.ids;
         ids.next_id().hash(digest);
         (&self.order_rate, &self.weight, &self.user).hash(digest);
-        (
-            self.halt,
-            self.stopping,
-            self.total_notional_max,
-            self.wallet,
-        )
-            .hash(digest);
+        (self.halt, self.stopping, self.params, self.wallet).hash(digest);
         self.links.map(|l| l == LinkState::Up).hash(digest);
         (&self.notionals, self.account_asked_at).hash(digest);
         (self.reconnected_at, self.back_off_said).hash(digest);

@@ -9,8 +9,6 @@ use crate::units::{Mono, Span};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// How long after the acknowledgement its event may come.
-pub const EVENT_WITHIN: Span = Span::from_secs(2);
 /// Acknowledgements waited for at a time. At the bound a further one is not waited for: those that are
 /// convict the stream as well.
 pub const WAITING_MAX: usize = 512;
@@ -35,8 +33,10 @@ struct Waiting {
 }
 
 /// The closed loop of one account.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct UserStream {
+    /// How long after the acknowledgement its event may come.
+    within: Span,
     /// In the order of their instants.
     waiting: Vec<Waiting>,
     /// Orders heard of, and whether of their end.
@@ -44,6 +44,27 @@ pub struct UserStream {
 }
 
 impl UserStream {
+    /// Nothing is waited for; an event may come this long after its acknowledgement.
+    #[must_use]
+    pub const fn new(within: Span) -> Self {
+        Self {
+            within,
+            waiting: Vec::new(),
+            seen: VecDeque::new(),
+        }
+    }
+
+    /// Takes over a changed time, for what is acknowledged from now on.
+    pub const fn on_params(&mut self, within: Span) {
+        self.within = within;
+    }
+
+    /// How long after the acknowledgement its event may come.
+    #[must_use]
+    pub const fn within(&self) -> Span {
+        self.within
+    }
+
     /// The order channel acknowledged something at `now`.
     pub fn on_acknowledged(&mut self, id: OrderId, what: Acknowledged, now: Mono) {
         let proves = |(seen, is_end): &(OrderId, bool)| {
@@ -55,7 +76,7 @@ impl UserStream {
         };
         let is_known = self.waiting.iter().any(|w| w.id == id && w.what == what);
         if !is_known && !self.seen.iter().any(proves) && self.waiting.len() < WAITING_MAX {
-            let due = now.after(EVENT_WITHIN);
+            let due = now.after(self.within);
             self.waiting.push(Waiting { id, what, due });
         }
     }
@@ -99,6 +120,8 @@ impl UserStream {
 mod tests {
     use super::*;
 
+    const WITHIN: Span = Span::from_secs(2);
+
     const fn id(seq: u32) -> OrderId {
         OrderId { session: 1, seq }
     }
@@ -115,7 +138,7 @@ mod tests {
 
     /// Runs steps and says which order convicts the stream at the end, and when that is looked at.
     fn check(steps: &[Step], next_ms: Option<i64>, convicts: Option<u32>) {
-        let mut stream = UserStream::default();
+        let mut stream = UserStream::new(WITHIN);
         for step in steps {
             match step {
                 Step::Ack(ms, seq, what) => stream.on_acknowledged(id(*seq), *what, at(*ms)),
@@ -165,8 +188,18 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_time_holds_for_what_is_acknowledged_afterwards() {
+        let mut stream = UserStream::new(WITHIN);
+        stream.on_acknowledged(id(1), Acknowledged::Placed, at(0));
+        stream.on_params(Span::from_millis(500));
+        stream.on_acknowledged(id(2), Acknowledged::Placed, at(1));
+        assert_eq!(stream.next_check(), Some(at(501)));
+        assert_eq!(stream.poll_suspect(at(501)), Some(id(2)));
+    }
+
+    #[test]
     fn memory_is_bounded() {
-        let mut stream = UserStream::default();
+        let mut stream = UserStream::new(WITHIN);
         for seq in 0..5_000 {
             stream.on_acknowledged(id(seq), Acknowledged::Placed, at(0));
             stream.on_event(id(seq + 10_000), true);

@@ -9,16 +9,7 @@ use super::state::{Doubt, Input, OrderState};
 use super::{Full, OrderTracker};
 use crate::event::{OrderReport, Outcome};
 use crate::order::{OrderId, Owner};
-use crate::units::{Lots, Mono, PerSide, Side};
-
-/// Open orders beyond two full ladders that are tolerated (spec §4: overflow above 2 × layers + 2).
-pub const OVERFLOW_MARGIN: usize = 2;
-
-/// Most open orders of one symbol before everything is cancelled.
-#[must_use]
-pub const fn open_max(layers: u16) -> usize {
-    2 * layers as usize + OVERFLOW_MARGIN
-}
+use crate::units::{Lots, Mono, Side};
 
 /// What a list of open orders says about an order of ours.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,8 +41,6 @@ pub struct Reconciled {
     pub other_instance: usize,
     /// Orders that are not ours; never touched.
     pub foreign: usize,
-    /// Orders of ours in the list, a side.
-    pub listed: PerSide<usize>,
 }
 
 impl Reconciled {
@@ -60,30 +49,9 @@ impl Reconciled {
     pub const fn is_clean(&self) -> bool {
         self.ghosts == 0 && self.missing == 0 && self.differed == 0 && self.other_instance == 0
     }
-
-    /// Number of orders of ours at the exchange when it exceeds [`open_max`]: cancel all, resynchronise, resume.
-    #[must_use]
-    pub const fn overflow(&self, layers: u16) -> Option<usize> {
-        let listed = self.listed.buy + self.listed.sell;
-        if listed > open_max(layers) {
-            Some(listed)
-        } else {
-            None
-        }
-    }
 }
 
 impl OrderTracker {
-    /// Number of orders not done, when it exceeds [`open_max`]: cancel all, resynchronise, resume.
-    #[must_use]
-    pub const fn overflow(&self, layers: u16) -> Option<usize> {
-        if self.open_count() > open_max(layers) {
-            Some(self.open_count())
-        } else {
-            None
-        }
-    }
-
     /// Compares with `listed`, every open order of the account on the symbol, requested at `requested_at`; takes over
     /// the exchange's word, and reports each difference to `found`, ghosts in the order of the list, then what is missing,
     /// bids first.
@@ -100,22 +68,19 @@ impl OrderTracker {
             match report.owner {
                 Owner::Foreign => sum.foreign += 1,
                 Owner::OtherInstance => sum.other_instance += 1,
-                Owner::Ours(id) => {
-                    *sum.listed.of_mut(report.side) += 1;
-                    match self.on_listed(id, report, requested_at, now) {
-                        None => sum.agreed += 1,
-                        Some(finding) => {
-                            match finding {
-                                Finding::Differed(_) => sum.differed += 1,
-                                Finding::Ghost(_)
-                                | Finding::Untracked(_)
-                                | Finding::Reopened(_)
-                                | Finding::Missing(_) => sum.ghosts += 1,
-                            }
-                            found(finding);
+                Owner::Ours(id) => match self.on_listed(id, report, requested_at, now) {
+                    None => sum.agreed += 1,
+                    Some(finding) => {
+                        match finding {
+                            Finding::Differed(_) => sum.differed += 1,
+                            Finding::Ghost(_)
+                            | Finding::Untracked(_)
+                            | Finding::Reopened(_)
+                            | Finding::Missing(_) => sum.ghosts += 1,
                         }
+                        found(finding);
                     }
-                }
+                },
             }
         }
         for side in Side::BOTH {

@@ -12,7 +12,7 @@ use phoenix_core::event::{
 };
 use phoenix_core::instrument::{SymbolId, ethusdc};
 use phoenix_core::order::{Execute, NewOrder, OrderId, Owner};
-use phoenix_core::params::ethusdc_defaults;
+use phoenix_core::params::{AccountParams, ethusdc_defaults};
 use phoenix_core::units::{E8, Lots, Mono, Now, Price8, Quote, Ratio, Side, Span, Wall};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -93,7 +93,7 @@ impl Desk {
     /// next depth frame makes the book live and the ladder quoted.
     pub fn new(snapshot: &Snapshot, symbols: u16) -> Self {
         let mut desk = Self {
-            engine: Engine::new(1, NOTIONAL_MAX),
+            engine: Engine::new(1, AccountParams::new(NOTIONAL_MAX)),
             actions: Actions::with_capacity(512),
             now: Now {
                 mono: Mono(1_000_000_000),

@@ -1,6 +1,7 @@
 //! Owns what the exchange says about its limits and how much of them is used; knows nothing of budgets.
 
 use super::decode::wire::Text;
+use phoenix_core::params::ExchangeLimits;
 use phoenix_core::units::Span;
 use serde::Deserialize;
 
@@ -63,6 +64,20 @@ impl WireLimit<'_> {
             used: self.count.and_then(|count| u32::try_from(count).ok()),
         })
     }
+}
+
+/// What the exchange states, later statements before earlier ones; the defaults where it states nothing of use.
+pub fn exchange_limits<'a>(stated: impl IntoIterator<Item = &'a RateLimit>) -> ExchangeLimits {
+    let mut limits = ExchangeLimits::DEFAULT;
+    for limit in stated.into_iter().filter(|limit| limit.max > 0) {
+        match (limit.kind, limit.window.as_millis()) {
+            (LimitKind::Weight, 60_000) => limits.weight_per_min = limit.max,
+            (LimitKind::Orders, 10_000) => limits.orders_per_10s = limit.max,
+            (LimitKind::Orders, 60_000) => limits.orders_per_min = limit.max,
+            (LimitKind::Weight | LimitKind::Orders | LimitKind::Other, _) => {}
+        }
+    }
+    limits
 }
 
 /// How much is used, as far as one answer says. What it does not say, or says as −1, is `None`.
@@ -146,6 +161,35 @@ mod tests {
             "a useless value takes nothing away"
         );
         assert_eq!(used.retry_after, Some(Span::from_secs(12)));
+    }
+
+    #[test]
+    fn limits_are_the_exchanges_where_it_states_them_and_the_accounts_own_go_first() {
+        let limit = |kind, secs, max| RateLimit {
+            kind,
+            window: Span::from_secs(secs),
+            max,
+            used: None,
+        };
+        let of = |stated: &[RateLimit]| {
+            let limits = exchange_limits(stated);
+            (
+                limits.weight_per_min,
+                limits.orders_per_10s,
+                limits.orders_per_min,
+            )
+        };
+        assert_eq!(of(&[]), (2_400, 300, 1_200));
+        let public = [
+            limit(LimitKind::Weight, 60, 6_000),
+            limit(LimitKind::Orders, 10, 400),
+            limit(LimitKind::Orders, 86_400, 200_000),
+            limit(LimitKind::Other, 60, 7),
+            limit(LimitKind::Orders, 60, 0),
+        ];
+        assert_eq!(of(&public), (6_000, 400, 1_200));
+        let own = [limit(LimitKind::Orders, 10, 10_000)];
+        assert_eq!(of(&[&public[..], &own].concat()), (6_000, 10_000, 1_200));
     }
 
     #[test]

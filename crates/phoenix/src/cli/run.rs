@@ -14,7 +14,7 @@ use crate::config::{Config, GlobalConfig, Venue};
 use crate::demo::{self, Stage};
 use crate::live::session::{self, Setup};
 use crate::live::usage::{self, EXCHANGE_THREAD};
-use crate::logging::{self, LogOptions};
+use crate::logging::{self, LogOptions, Logging};
 use crate::secrets;
 use crate::serve::launch::Launch;
 
@@ -149,7 +149,7 @@ pub fn main(args: &RunArgs) -> Exit {
             return Exit::Config;
         }
     };
-    let _logging = match logging::init(&LogOptions::of(&loaded.config.global)) {
+    let logging = match logging::init(&LogOptions::of(&loaded.config.global)) {
         Ok(logging) => logging,
         Err(error) => {
             eprintln!("phoenix run: {error}");
@@ -159,7 +159,7 @@ pub fn main(args: &RunArgs) -> Exit {
     if let Err(error) = secrets::forbid_core_dumps() {
         eprintln!("phoenix run: core dumps cannot be forbidden: {error}");
     }
-    run(args, loaded.config, &target)
+    run(args, loaded.config, &target, &logging)
 }
 
 /// The venue with its addresses, and the key that trades there.
@@ -171,7 +171,7 @@ struct Access {
     stage: Option<Stage>,
 }
 
-fn run(args: &RunArgs, config: Config, target: &Target) -> Exit {
+fn run(args: &RunArgs, config: Config, target: &Target, logging: &Logging) -> Exit {
     let access = match access(&config, target) {
         Ok(access) => access,
         Err((exit, why)) => {
@@ -196,6 +196,7 @@ fn run(args: &RunArgs, config: Config, target: &Target) -> Exit {
         dry_run: args.dry_run,
         clear_halt: args.clear_halt,
         seconds: args.seconds.map(Duration::from_secs_f64),
+        log_level: Some(logging.level()),
     });
     let exit = match outcome {
         Ok(finished) => {

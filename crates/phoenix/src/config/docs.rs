@@ -64,10 +64,11 @@ pub fn render() -> String {
         }
     }
     out.push_str("\n## Keys of the original that no longer matter\n\n");
-    out.push_str("They stand under `symbols:` and are accepted with a warning.\n\n");
-    out.push_str("| key | instead |\n|---|---|\n");
+    out.push_str("They are accepted with a warning.\n\n");
+    out.push_str("| key | in | instead |\n|---|---|---|\n");
     for old in keys::obsolete() {
-        let _ = writeln!(out, "| `{}` | {} |", old.name, old.replacement);
+        let place = old.section.place();
+        let _ = writeln!(out, "| `{}` | {place} | {} |", old.name, old.replacement);
     }
     out
 }

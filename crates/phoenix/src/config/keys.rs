@@ -14,8 +14,6 @@ pub enum Section {
     Global,
     /// `global.liveness:`
     Liveness,
-    /// `global.watchdog:`
-    Watchdog,
     /// One item of `symbols:`
     Symbol,
     /// `symbols[].vol_scale:`
@@ -28,10 +26,9 @@ pub enum Section {
 
 impl Section {
     /// Every section that holds keys, in the order of the documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6] = [
         Self::Global,
         Self::Liveness,
-        Self::Watchdog,
         Self::Symbol,
         Self::VolScale,
         Self::Funding,
@@ -44,7 +41,6 @@ impl Section {
             Self::Root => "",
             Self::Global => "global",
             Self::Liveness => "liveness",
-            Self::Watchdog => "watchdog",
             Self::Symbol => "symbols",
             Self::VolScale => "vol_scale",
             Self::Funding => "funding",
@@ -57,7 +53,7 @@ impl Section {
         match self {
             Self::Root => None,
             Self::Global | Self::Symbol => Some(Self::Root),
-            Self::Liveness | Self::Watchdog => Some(Self::Global),
+            Self::Liveness => Some(Self::Global),
             Self::VolScale | Self::Funding | Self::Vpin => Some(Self::Symbol),
         }
     }
@@ -221,7 +217,7 @@ pub fn find(section: Section, name: &str) -> Option<&'static Key> {
 
 /// Keys of the original that are accepted with a warning.
 pub fn obsolete() -> impl Iterator<Item = &'static Obsolete> {
-    symbol::OBSOLETE.iter()
+    global::OBSOLETE.iter().chain(symbol::OBSOLETE)
 }
 
 /// The obsolete key `name` of `section`.

@@ -1,16 +1,16 @@
-//! A symbol's configuration in the engine's units; does not check values (see [`super::check`]) and reads no file.
+//! The configuration as those want it that act on it: symbols and account in the engine's units, and what the shell changes live; does not check values (see [`super::check`]) and reads no file.
 
 use std::time::Duration;
 
 use phoenix_core::instrument::Instrument;
 use phoenix_core::params::{
-    LivenessParams, OrderParams, QuotingParams, RiskParams, StrategyKind as CoreStrategy,
-    SymbolParams, VpinParams,
+    AccountParams, ExchangeLimits, LivenessParams, OrderParams, QuotingParams, RiskParams,
+    StrategyKind as CoreStrategy, SymbolParams, VpinParams,
 };
 use phoenix_core::units::{Lots, Price8, Quote, Ratio, Span, Ticks};
 
 use super::check::SymbolFilters;
-use super::{Decimal, GlobalConfig, StrategyKind, SymbolConfig};
+use super::{Decimal, GlobalConfig, LogLevel, StrategyKind, SymbolConfig};
 
 /// The contract's rules as [`super::check::check_filters`] wants them.
 pub fn filters_of(instrument: &Instrument) -> SymbolFilters {
@@ -40,6 +40,71 @@ pub fn filters_of(instrument: &Instrument) -> SymbolFilters {
     }
 }
 
+/// What the shell around the engine applies while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShellParams {
+    /// `recv_window_ms`.
+    pub recv_window: Duration,
+    /// `order_timeout_ms`: bound on one request.
+    pub request_limit: Duration,
+    /// `journal_keep_days`.
+    pub journal_keep: Duration,
+    /// `log_level`.
+    pub log_level: LogLevel,
+    /// `listen_key_keepalive_s`.
+    pub listen_key_keepalive: Duration,
+    /// `connection_age_max_s`.
+    pub connection_age_max: Duration,
+    /// `reconnect_delay_min_ms`.
+    pub reconnect_delay_min: Duration,
+    /// `reconnect_delay_max_ms`.
+    pub reconnect_delay_max: Duration,
+}
+
+impl ShellParams {
+    /// What the configuration says.
+    #[must_use]
+    pub fn of(global: &GlobalConfig) -> Self {
+        let liveness = &global.liveness;
+        Self {
+            recv_window: global.recv_window,
+            request_limit: global.order_timeout,
+            journal_keep: Duration::from_secs(u64::from(global.journal_keep_days) * 86_400),
+            log_level: global.log_level,
+            listen_key_keepalive: liveness.listen_key_keepalive,
+            connection_age_max: liveness.connection_age_max,
+            reconnect_delay_min: liveness.reconnect_delay_min,
+            reconnect_delay_max: liveness.reconnect_delay_max,
+        }
+    }
+}
+
+impl Default for ShellParams {
+    fn default() -> Self {
+        Self {
+            recv_window: Duration::from_secs(5),
+            request_limit: Duration::from_secs(3),
+            journal_keep: Duration::from_secs(30 * 86_400),
+            log_level: LogLevel::Info,
+            listen_key_keepalive: Duration::from_secs(1_800),
+            connection_age_max: Duration::from_secs(82_800),
+            reconnect_delay_min: Duration::from_millis(250),
+            reconnect_delay_max: Duration::from_secs(8),
+        }
+    }
+}
+
+/// What holds for all symbols together, under the exchange's `limits`; `None` when a value does not fit the
+/// engine's integers.
+pub fn account_params(global: &GlobalConfig, limits: ExchangeLimits) -> Option<AccountParams> {
+    Some(AccountParams {
+        total_notional_max: Quote(e8(global.total_notional_max)?),
+        request_share: ratio(global.request_share_max)?,
+        limits,
+        user_event_within: span(global.liveness.user_event_timeout)?,
+    })
+}
+
 /// The parameters of `symbol` on the grid of `instrument`; `None` when a value does not fit the engine's integers.
 ///
 /// Sizes are whole lots, rounded down: a smaller order or limit is the safe
@@ -59,6 +124,7 @@ pub fn symbol_params(
             stop_loss: ratio(symbol.stop_loss_thresh)?,
             drawdown_factor: ratio(global.drawdown_ratio)?,
             halt: span(global.halt)?,
+            warning: ratio(symbol.warning_thresh)?,
         },
         orders: OrderParams {
             quote_interval: span(global.quote_interval)?,
@@ -74,6 +140,8 @@ pub fn symbol_params(
             lag_max: span(global.liveness.event_lag_max)?,
             dead_man: span(global.liveness.dead_man)?,
             request_timeout: span(global.order_timeout)?,
+            probe_every: span(global.liveness.book_probe_interval)?,
+            reconcile_every: span(global.liveness.reconcile_interval)?,
         },
     })
 }
@@ -160,6 +228,11 @@ mod tests {
         let config = Config::parse("t.yaml", text).expect("valid").config;
         let params = symbol_params(&config.global, &config.symbols[0], &ethusdc()).expect("fits");
         assert_eq!(params, ethusdc_defaults());
+        assert_eq!(
+            account_params(&config.global, ExchangeLimits::DEFAULT),
+            Some(AccountParams::new(Quote(phoenix_core::units::E8)))
+        );
+        assert_eq!(ShellParams::of(&config.global), ShellParams::default());
     }
 
     #[test]

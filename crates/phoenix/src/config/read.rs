@@ -11,7 +11,7 @@ use super::raw::{Node, Value};
 use super::{
     Config, Findings, FundingConfig, GlobalConfig, LivenessConfig, LogFormat, LogLevel,
     LogRotation, MarginType, OrderChannel, SYMBOLS_MAX, StrategyKind, SymbolConfig, Venue,
-    VolScaleConfig, VpinConfig, WatchdogConfig,
+    VolScaleConfig, VpinConfig,
 };
 
 /// What reading gives: findings, and a configuration when no value was wrong.
@@ -149,8 +149,6 @@ impl Group<'_, '_, '_> {
             kill_file: self.text("kill_file").unwrap_or_default(),
             listen_address: self.address("listen_address"),
             metrics_port: u16::try_from(self.int("metrics_port")).unwrap_or(0),
-            snapshot_path: self.path("snapshot_path").unwrap_or_default(),
-            snapshot_interval: self.time("snapshot_interval"),
             log_level: self
                 .choice("log_level", LogLevel::from_word)
                 .unwrap_or(LogLevel::Info),
@@ -163,7 +161,6 @@ impl Group<'_, '_, '_> {
                 .unwrap_or(LogRotation::Daily),
             log_files_max: self.int("log_files_max"),
             liveness: self.inner(Section::Liveness).liveness(),
-            watchdog: self.inner(Section::Watchdog).watchdog(),
         }
     }
 
@@ -214,7 +211,6 @@ impl Group<'_, '_, '_> {
             stream_stale: self.time("stream_stale_ms"),
             stream_dead: self.time("stream_dead_ms"),
             event_lag_max: self.time("event_lag_max_ms"),
-            adaptive: self.flag("adaptive"),
             book_probe_interval: self.time("book_probe_interval_ms"),
             reconcile_interval: self.time("reconcile_interval_ms"),
             user_event_timeout: self.time("user_event_timeout_ms"),
@@ -223,14 +219,6 @@ impl Group<'_, '_, '_> {
             reconnect_delay_min: self.time("reconnect_delay_min_ms"),
             reconnect_delay_max: self.time("reconnect_delay_max_ms"),
             dead_man: self.time("dead_man_s"),
-        }
-    }
-
-    fn watchdog(&mut self) -> WatchdogConfig {
-        WatchdogConfig {
-            stall: self.time("stall_ms"),
-            restarts_max: self.int("restarts_max"),
-            restart_window: self.time("restart_window_s"),
         }
     }
 

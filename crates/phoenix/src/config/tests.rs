@@ -1,5 +1,7 @@
 //! Tests of loading a whole file: the original's sample, every kind of wrong input, defaults, differences, documentation.
 
+mod readers;
+
 use std::path::Path;
 
 use super::check::{Exposure, ReachableModes, SymbolFilters, check_filters, check_prices};
@@ -54,11 +56,6 @@ fn the_originals_sample_loads_unchanged() {
     assert_eq!(config.global.total_notional_max, decimal("1000"));
     assert_eq!(config.global.quote_interval, Duration::from_secs(1));
     assert_eq!(config.global.metrics_port, 9090);
-    assert_eq!(
-        config.global.snapshot_path,
-        Path::new("./data/snapshot_mainnet.json")
-    );
-    assert_eq!(config.global.snapshot_interval, Duration::from_secs(60));
     assert_eq!(config.global.log_level, LogLevel::Info);
     let eth = config.symbol("ETHUSDC").expect("the sample's symbol");
     assert_eq!(eth.net_max, decimal("0.5"));
@@ -74,6 +71,8 @@ fn the_originals_sample_loads_unchanged() {
 fn the_samples_obsolete_keys_are_named_with_their_replacement() {
     insta::assert_snapshot!(warnings(SAMPLE), @r"
 t.yaml:2: global.testnet: no longer selects the live exchange: without `venue` orders go to the embedded exchange; use `--venue live --live` to trade with real money
+t.yaml:6: global.snapshot_path: no longer matters: the journal in `state_dir` holds the state
+t.yaml:7: global.snapshot_interval: no longer matters: the journal in `state_dir` holds the state and is written at once
 t.yaml:13: symbols.ETHUSDC.tick_size: no longer matters: taken from the exchange; the value here is only compared with it
 t.yaml:14: symbols.ETHUSDC.min_qty: no longer matters: taken from the exchange; the value here is only compared with it
 t.yaml:21: symbols.ETHUSDC.base_layer_size: no longer matters: `unified_layer_size` is the size of every layer
@@ -111,7 +110,6 @@ fn absent_keys_have_the_defaults_of_the_specification() {
         config.global.liveness.reconnect_delay_min,
         Duration::from_millis(250)
     );
-    assert_eq!(config.global.watchdog.restarts_max, 5);
     assert_eq!(config.global.recv_window, Duration::from_millis(5000));
 }
 
@@ -122,9 +120,7 @@ fn every_key_of_the_table_is_read_and_every_default_recorded() {
         let parent = match key.section {
             keys::Section::Root => String::new(),
             keys::Section::Global => "global".to_owned(),
-            keys::Section::Liveness | keys::Section::Watchdog => {
-                format!("global.{}", key.section.name())
-            }
+            keys::Section::Liveness => "global.liveness".to_owned(),
             keys::Section::Symbol => "symbols.ETHUSDC".to_owned(),
             keys::Section::VolScale | keys::Section::Funding | keys::Section::Vpin => {
                 format!("symbols.ETHUSDC.{}", key.section.name())

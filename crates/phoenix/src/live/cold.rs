@@ -28,6 +28,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 const TICK: Duration = Duration::from_millis(250);
 /// How often equity and positions are sampled into the journal.
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
+/// How often the journal forgets what is older than it is to keep; a bounded number of rows each time.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// A graceful end that takes longer than this is abandoned; what is open is then cancelled from outside.
 pub const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -73,6 +75,7 @@ pub struct Cold {
     deadline: Option<Instant>,
     stopping_since: Option<Instant>,
     sampled_at: Instant,
+    pruned_at: Instant,
     positions: Vec<(SymbolId, i64)>,
     announced: BTreeSet<SymbolId>,
     ended: mpsc::Sender<SymbolView>,
@@ -140,6 +143,7 @@ impl Cold {
             deadline: setup.seconds.map(|s| now + s),
             stopping_since: None,
             sampled_at: now,
+            pruned_at: now,
             positions: Vec::new(),
             announced: BTreeSet::new(),
             ended: setup.ended,
@@ -278,10 +282,23 @@ impl Cold {
                 self.record(record);
             }
         }
+        if self.pruned_at.elapsed() >= PRUNE_EVERY {
+            self.pruned_at = Instant::now();
+            self.prune();
+        }
         match self.stopping_since {
             Some(since) if since.elapsed() >= STOP_LIMIT => self.abandon().await,
             Some(_) | None => false,
         }
+    }
+
+    /// `journal_keep_days`, as it is now.
+    fn prune(&mut self) {
+        let keep = self.desk.rest.tuning().now().journal_keep;
+        let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+        self.record(Record::Prune {
+            before_ms: self.view.now.wall.as_millis().saturating_sub(keep_ms),
+        });
     }
 
     fn on_message(&mut self, message: ToCold) {

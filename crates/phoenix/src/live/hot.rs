@@ -7,18 +7,20 @@ use super::clock::Clock;
 use super::links::{AfterLoss, LinkEvent, LinkSlot, Target};
 use super::orders::{Answered, Desk, OrderChannel, OrderEvent};
 use super::paper::Paper;
+use super::tuning::Tuning;
 use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
 use crate::binance::contracts::Contracts;
 use crate::binance::decode::market::MarketDecoder;
 use crate::binance::decode::user::UserDecoder;
 use crate::binance::decode::{AccountScope, Control, Decoded};
+use crate::binance::limits::Used;
 use crate::binance::routes::Venue;
 use crate::net::{Endpoint, NetError};
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
 use phoenix_core::event::{
-    Account, AccountReason, Event, Link, LinkState, Malformed, Operator, Outcome, Reply, Stream,
-    Why,
+    Account, AccountReason, Event, Link, LinkState, Malformed, Operator, OrderCounts, Outcome,
+    Reply, Stream, Why,
 };
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
@@ -78,6 +80,8 @@ pub struct HotSetup {
     pub symbols: Vec<OwnedConfig>,
     /// Whether orders are decided but not sent.
     pub dry_run: bool,
+    /// What of the shell can change while it runs.
+    pub tuning: Tuning,
 }
 
 /// The hot thread's state.
@@ -123,6 +127,12 @@ impl Hot {
         to_cold: mpsc::Sender<ToCold>,
     ) -> Result<Self, NetError> {
         let now = setup.clock.mono();
+        let slot = |after_loss, seed| LinkSlot::new(after_loss, seed, setup.tuning.clone());
+        let (public, market, user) = (
+            slot(AfterLoss::Reconnect, 0x7075_626c),
+            slot(AfterLoss::Reconnect, 0x6d61_726b),
+            slot(AfterLoss::Wait, 0x7573_6572),
+        );
         let mut hot = Self {
             engine,
             actions: Actions::with_capacity(ACTIONS_CAPACITY),
@@ -130,9 +140,9 @@ impl Hot {
             venue: setup.venue,
             contracts: setup.contracts,
             account: setup.account,
-            public: LinkSlot::new(AfterLoss::Reconnect, 0x7075_626c),
-            market: LinkSlot::new(AfterLoss::Reconnect, 0x6d61_726b),
-            user: LinkSlot::new(AfterLoss::Wait, 0x7573_6572),
+            public,
+            market,
+            user,
             orders,
             market_decoder: MarketDecoder::default(),
             user_decoder: UserDecoder::default(),
@@ -212,15 +222,25 @@ impl Hot {
                 tracing::warn!(%why, "order channel lost");
                 self.step(&Event::Link(Link::Orders, LinkState::Down));
             }
-            Woken::Orders(Some(OrderEvent::Used(used))) => {
-                if let Some(weight) = used.weight_1m {
-                    self.step(&Event::Reply(Reply::Weight(weight)));
-                }
-            }
+            Woken::Orders(Some(OrderEvent::Used(used))) => self.on_used(used),
             Woken::Orders(None) => {}
             Woken::Cold(message) => self.on_cold(message),
             Woken::ColdGone => self.is_over = true,
             Woken::Timer => self.step(&Event::Wakeup),
+        }
+    }
+
+    /// What the exchange counts of our requests and orders.
+    fn on_used(&mut self, used: Used) {
+        if let Some(weight) = used.weight_1m {
+            self.step(&Event::Reply(Reply::Weight(weight)));
+        }
+        let counts = OrderCounts {
+            in_10s: used.orders_10s,
+            in_minute: used.orders_1m,
+        };
+        if counts != OrderCounts::default() {
+            self.step(&Event::Reply(Reply::OrderCounts(counts)));
         }
     }
 

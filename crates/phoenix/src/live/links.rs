@@ -1,6 +1,7 @@
 //! Owns the life of one streaming connection: connect, back off, rotate before the exchange's 24 h end
 //! (make before break); knows nothing of what frames say.
 
+use super::tuning::Tuning;
 use crate::net::backoff::Backoff;
 use crate::net::ws::{Incoming, Socket};
 use crate::net::{Endpoint, NetError};
@@ -11,8 +12,6 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// A connection is replaced at this age; the exchange ends it at 24 h (protocol §1.4).
-pub const ROTATE_AFTER: Duration = Duration::from_secs(23 * 3600);
 /// How long a replaced connection goes on delivering, so that nothing it holds is lost.
 pub const DRAIN_FOR: Duration = Duration::from_secs(2);
 /// Bound on TCP, TLS and WebSocket handshake together.
@@ -61,6 +60,8 @@ enum State {
     Connecting(Connecting),
     Up {
         socket: Socket,
+        /// From when its age counts: the exchange ends a connection at 24 h (protocol §1.4).
+        since: Instant,
         rotate: Pin<Box<Sleep>>,
     },
 }
@@ -77,13 +78,13 @@ pub struct LinkSlot {
     backoff: Backoff,
     /// Of replacements: data on the old connection says nothing of them.
     spare_backoff: Backoff,
-    rotate_after: Duration,
+    tuning: Tuning,
 }
 
 impl LinkSlot {
     /// Not connected, without a target.
     #[must_use]
-    pub fn new(after_loss: AfterLoss, seed: u64) -> Self {
+    pub fn new(after_loss: AfterLoss, seed: u64, tuning: Tuning) -> Self {
         Self {
             after_loss,
             target: None,
@@ -92,15 +93,8 @@ impl LinkSlot {
             retiring: None,
             backoff: Backoff::new(seed),
             spare_backoff: Backoff::new(!seed),
-            rotate_after: ROTATE_AFTER,
+            tuning,
         }
-    }
-
-    /// The same with another rotation age, for tests and short-lived venues.
-    #[must_use]
-    pub const fn rotating_after(mut self, age: Duration) -> Self {
-        self.rotate_after = age;
-        self
     }
 
     /// Connects to `target`: at once when there is no connection, otherwise make-before-break.
@@ -156,7 +150,7 @@ impl LinkSlot {
     }
 
     fn lose(&mut self) {
-        let delay = self.backoff.next_delay();
+        let delay = self.backoff.next_delay(self.tuning.steps());
         self.state = match self.after_loss {
             AfterLoss::Reconnect => State::Backing(Box::pin(sleep_until(Instant::now() + delay))),
             AfterLoss::Wait => State::Idle,
@@ -164,12 +158,28 @@ impl LinkSlot {
     }
 
     fn up(&mut self, socket: Socket) {
-        let rotate = Box::pin(sleep_until(Instant::now() + self.rotate_after));
-        self.state = State::Up { socket, rotate };
+        let since = Instant::now();
+        let rotate = Box::pin(sleep_until(since + self.tuning.now().connection_age_max));
+        self.state = State::Up {
+            socket,
+            since,
+            rotate,
+        };
+    }
+
+    /// A changed age holds for the present connection too.
+    fn apply_tuning(&mut self) {
+        if self.tuning.poll_changed()
+            && let State::Up { since, rotate, .. } = &mut self.state
+        {
+            let age = self.tuning.now().connection_age_max;
+            rotate.as_mut().reset(*since + age);
+        }
     }
 
     /// Makes progress; pending when there is nothing to report.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
+        self.apply_tuning();
         if let Poll::Ready(event) = self.poll_spare(cx) {
             return Poll::Ready(event);
         }
@@ -197,9 +207,15 @@ impl LinkSlot {
                         return Poll::Ready(LinkEvent::Down(error.to_string()));
                     }
                 },
-                State::Up { socket, rotate } => {
+                State::Up {
+                    socket,
+                    since,
+                    rotate,
+                } => {
                     if rotate.as_mut().poll(cx).is_ready() {
-                        rotate.as_mut().reset(Instant::now() + self.rotate_after);
+                        *since = Instant::now();
+                        let age = self.tuning.now().connection_age_max;
+                        rotate.as_mut().reset(*since + age);
                         match self.after_loss {
                             AfterLoss::Wait => return Poll::Ready(LinkEvent::Aging),
                             AfterLoss::Reconnect if self.spare.is_none() => {
@@ -242,7 +258,7 @@ impl LinkSlot {
                 Poll::Ready(LinkEvent::Replaced)
             }
             Err(error) => {
-                let delay = self.spare_backoff.next_delay();
+                let delay = self.spare_backoff.next_delay(self.tuning.steps());
                 tracing::warn!(%error, ?delay, "replacement connection failed; the old one stays, and another is tried");
                 self.spare = self.target.as_ref().map(|t| connecting_after(delay, t));
                 cx.waker().wake_by_ref();
@@ -293,9 +309,15 @@ impl std::fmt::Debug for LinkSlot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::params::ShellParams;
+    use crate::live::tuning::channel;
     use futures_util::SinkExt;
     use tokio::net::TcpListener;
     use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
+
+    fn tuning() -> Tuning {
+        Tuning::fixed(ShellParams::default())
+    }
 
     async fn bound() -> (TcpListener, Target) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
@@ -322,7 +344,7 @@ mod tests {
     #[tokio::test]
     async fn a_closed_connection_is_reported_and_made_again() {
         let (listener, target) = bound().await;
-        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1);
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1, tuning());
         slot.retarget(target);
         let (first, mut peer) = tokio::join!(event(&mut slot), accept(&listener));
         assert!(matches!(first, LinkEvent::Up));
@@ -337,7 +359,7 @@ mod tests {
     #[tokio::test]
     async fn a_replacement_takes_over_without_losing_what_the_old_connection_holds() {
         let (listener, target) = bound().await;
-        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1);
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1, tuning());
         slot.retarget(target.clone());
         let (_up, mut old) = tokio::join!(event(&mut slot), accept(&listener));
         slot.retarget(Target {
@@ -356,7 +378,7 @@ mod tests {
     #[tokio::test]
     async fn a_replacement_that_fails_is_tried_again_while_the_old_connection_speaks() {
         let (listener, target) = bound().await;
-        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1);
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1, tuning());
         slot.retarget(target.clone());
         assert!(!slot.is_settled());
         let (_up, mut old) = tokio::join!(event(&mut slot), accept(&listener));
@@ -379,7 +401,11 @@ mod tests {
     async fn at_its_age_a_link_is_replaced_or_asks_for_a_fresh_target() {
         for after_loss in [AfterLoss::Reconnect, AfterLoss::Wait] {
             let (listener, target) = bound().await;
-            let mut slot = LinkSlot::new(after_loss, 1).rotating_after(Duration::from_millis(20));
+            let young = ShellParams {
+                connection_age_max: Duration::from_millis(20),
+                ..ShellParams::default()
+            };
+            let mut slot = LinkSlot::new(after_loss, 1, Tuning::fixed(young));
             slot.retarget(target);
             let (_up, _old) = tokio::join!(event(&mut slot), accept(&listener));
             match after_loss {
@@ -393,9 +419,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_lower_age_replaces_the_connection_that_is_up() {
+        let (listener, target) = bound().await;
+        let (sender, tuning) = channel(ShellParams::default());
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1, tuning);
+        slot.retarget(target);
+        let (_up, _old) = tokio::join!(event(&mut slot), accept(&listener));
+        let young = ShellParams {
+            connection_age_max: Duration::ZERO,
+            ..ShellParams::default()
+        };
+        assert!(sender.send(young).is_ok());
+        let (next, _new) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(matches!(next, LinkEvent::Replaced));
+    }
+
+    #[tokio::test]
     async fn a_link_that_needs_a_fresh_key_waits_for_it() {
         let (listener, target) = bound().await;
-        let mut slot = LinkSlot::new(AfterLoss::Wait, 1);
+        let mut slot = LinkSlot::new(AfterLoss::Wait, 1, tuning());
         slot.retarget(target.clone());
         let (_up, peer) = tokio::join!(event(&mut slot), accept(&listener));
         drop(peer);

@@ -1,4 +1,4 @@
-//! Owns the life of the listen key: fetched for each connection, kept alive every 30 minutes with the answer
+//! Owns the life of the listen key: fetched for each connection, kept alive on schedule with the answer
 //! checked, replaced on any doubt (protocol §3.1). Runs on the cold thread.
 
 use super::rest::Rest;
@@ -11,8 +11,6 @@ use secrecy::ExposeSecret;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// The key is renewed this often; it lives for 60 minutes.
-pub const RENEW_EVERY: Duration = Duration::from_secs(30 * 60);
 /// Two keys are not fetched closer together than this, however often one is asked for.
 const SPACING: Duration = Duration::from_secs(1);
 
@@ -25,7 +23,7 @@ pub async fn keep(rest: Rest, mut wanted: mpsc::Receiver<()>, to_hot: mpsc::Send
     loop {
         while wanted.try_recv().is_ok() {}
         let Some(key) = start(&rest).await else {
-            tokio::time::sleep(backoff.next_delay()).await;
+            tokio::time::sleep(backoff.next_delay(rest.tuning().steps())).await;
             continue;
         };
         backoff.reset();
@@ -62,11 +60,19 @@ async fn start(rest: &Rest) -> Option<String> {
 
 /// Renews the key on schedule; returns true when a new one is needed, false when nobody wants one any more.
 async fn renew_until_needed(rest: &Rest, wanted: &mut mpsc::Receiver<()>) -> bool {
+    let mut tuning = rest.tuning().clone();
+    let mut every = tuning.now().listen_key_keepalive;
+    let mut due = Box::pin(tokio::time::sleep(every));
     loop {
         tokio::select! {
             biased; // A wanted key matters more than renewing the old one.
             asked = wanted.recv() => return asked.is_some(),
-            () = tokio::time::sleep(RENEW_EVERY) => {
+            () = tuning.changed() => {
+                let renewed_at = due.deadline() - every;
+                every = tuning.now().listen_key_keepalive;
+                due.as_mut().reset(renewed_at + every);
+            }
+            () = &mut due => {
                 let read = rest
                     .ask(|e, auth, out| e.plain(Endpoint::ListenKeyRenew, auth, out), account::listen_key)
                     .await;
@@ -74,6 +80,8 @@ async fn renew_until_needed(rest: &Rest, wanted: &mut mpsc::Receiver<()>) -> boo
                     tracing::warn!("the listen key was not renewed; fetching another");
                     return true;
                 }
+                every = tuning.now().listen_key_keepalive;
+                due = Box::pin(tokio::time::sleep(every));
             }
         }
     }

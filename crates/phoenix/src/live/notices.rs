@@ -76,7 +76,7 @@ pub fn words(notice: &Notice, instrument: Option<&Instrument>) -> Words {
         ),
         What::PositionHigh(lots) => (
             "position_high",
-            format!("position {} is half of net_max or more", size(lots)),
+            format!("position {} has passed its warning threshold", size(lots)),
         ),
         What::StopLoss(loss) => (
             "stop_loss",

@@ -116,7 +116,8 @@ impl OrderChannel {
     pub fn new(rest: Rest, ws_api: Option<Target>) -> Self {
         let is_rest_only = ws_api.is_none();
         let ws = ws_api.map(|target| {
-            let mut link = LinkSlot::new(AfterLoss::Reconnect, 0x6f72_6465);
+            let tuning = rest.tuning().clone();
+            let mut link = LinkSlot::new(AfterLoss::Reconnect, 0x6f72_6465, tuning);
             link.retarget(target);
             WsChannel {
                 link,

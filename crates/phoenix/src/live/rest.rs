@@ -2,6 +2,7 @@
 //! nothing of when to ask.
 
 use super::clock::Clock;
+use super::tuning::Tuning;
 use crate::binance::codes::{Context, rest_outcome};
 use crate::binance::decode::rest::BodyError;
 use crate::binance::encode::Validity;
@@ -15,10 +16,6 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use phoenix_core::event::{Outcome, Refusal, Why};
 use phoenix_core::units::Span;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Default `recvWindow` of signed requests: an order that arrives later is refused instead of placed stale.
-pub const RECV_WINDOW: Span = Span::from_millis(5_000);
 
 /// REST access for one thread; cheap to clone.
 #[derive(Debug, Clone)]
@@ -27,8 +24,7 @@ pub struct Rest {
     signer: Arc<Signer>,
     key: Option<HeaderValue>,
     clock: Clock,
-    limit: Duration,
-    window: Span,
+    tuning: Tuning,
 }
 
 /// An answer, read.
@@ -49,7 +45,7 @@ impl Rest {
         host: Host,
         signer: Arc<Signer>,
         clock: Clock,
-        limit: Duration,
+        tuning: Tuning,
     ) -> Result<Self, NetError> {
         // A key that is not a header value is sent to nobody; the exchange would refuse it anyway.
         let mut key = HeaderValue::from_str(signer.api_key()).ok();
@@ -61,22 +57,20 @@ impl Rest {
             signer,
             key,
             clock,
-            limit,
-            window: RECV_WINDOW,
+            tuning,
         })
-    }
-
-    /// The same with another `recvWindow` (protocol §5.3: at most 60 s).
-    #[must_use]
-    pub const fn with_window(mut self, window: Span) -> Self {
-        self.window = window;
-        self
     }
 
     /// The clock that stamps requests.
     #[must_use]
     pub const fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The shell's parameters.
+    #[must_use]
+    pub const fn tuning(&self) -> &Tuning {
+        &self.tuning
     }
 
     /// The key that signs.
@@ -92,7 +86,7 @@ impl Rest {
             signer: &self.signer,
             validity: Validity {
                 timestamp: self.clock.wall(),
-                window: self.window,
+                window: self.tuning.recv_window(),
             },
         }
     }
@@ -123,7 +117,7 @@ impl Rest {
             path_and_query,
             header,
             body: Bytes::new(),
-            limit: self.limit,
+            limit: self.tuning.now().request_limit,
         };
         self.client.send(call).await
     }

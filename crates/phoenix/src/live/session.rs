@@ -13,25 +13,26 @@ use super::hot::{Hot, HotSetup};
 use super::links::Target;
 use super::orders::OrderChannel;
 use super::rest::Rest;
+use super::tuning;
 use super::wire::{TO_COLD_MAX, TO_HOT_MAX};
 use super::{clock_sync, listen_key};
 use crate::binance::routes::Venue;
 use crate::binance::sign::Signer;
-use crate::config::{Config, Issue};
+use crate::config::params::ShellParams;
+use crate::config::{Config, Issue, OrderChannel as ChannelChoice};
 use crate::journal::JournalError;
 use crate::journal::record::Record;
 use crate::journal::writer::Writer;
 use crate::lock::{InstanceLock, LockError};
+use crate::logging::LevelHandle;
 use crate::net::{Endpoint, NetError};
 use crate::secrets::KeyKind;
-use boot::Booted;
 use changes::Changes;
 use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::engine::{Engine, SYMBOLS_MAX};
 use phoenix_core::event::Outcome;
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::order::Owner;
-use phoenix_core::units::{Quote, Span};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub struct Setup {
     pub clear_halt: bool,
     /// Length of the run, if bounded.
     pub seconds: Option<Duration>,
+    /// The log's level, which the configuration file may change.
+    pub log_level: Option<LevelHandle>,
 }
 
 /// Why a run did not start.
@@ -152,14 +155,14 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let _lock = InstanceLock::take(&setup.config.global.state_dir, &setup.fingerprint, &since)?;
     let clock = Clock::default();
     let host = Endpoint::parse(setup.venue.rest())?;
-    let limit = setup.config.global.order_timeout;
+    let ws_api = ws_api_of(&setup)?;
+    let (tuner, tuning) = tuning::channel(ShellParams::of(&setup.config.global));
     let rest = Rest::new(
         host.clone(),
         Arc::clone(&setup.signer),
         clock.clone(),
-        limit,
-    )?
-    .with_window(recv_window(&setup));
+        tuning.clone(),
+    )?;
     let mut estimate = OffsetEstimate::default();
     clock_sync::synchronise(&rest, &mut estimate)
         .await
@@ -167,7 +170,24 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let booted = boot::boot(&setup, &rest).await?;
     let (to_hot, hot_inbox) = mpsc::channel(TO_HOT_MAX);
     let (to_cold, cold_inbox) = mpsc::channel(TO_COLD_MAX);
-    let hot = start_hot(&setup, &booted, &clock, &host, hot_inbox, to_cold)?;
+    let hot = start_hot(
+        HotSetup {
+            clock: clock.clone(),
+            venue: setup.venue.clone(),
+            contracts: booted.contracts.as_ref().clone(),
+            account: booted.account.clone(),
+            symbols: booted.symbols.clone(),
+            dry_run: setup.dry_run,
+            tuning: tuning.clone(),
+        },
+        Orders {
+            rest: Rest::new(host, Arc::clone(&setup.signer), clock.clone(), tuning)?,
+            ws_api,
+        },
+        Engine::new(booted.session, booted.account_params),
+        hot_inbox,
+        to_cold,
+    )?;
     let (wanted, wants_key) = mpsc::channel(4);
     let (refused, clock_refusals) = mpsc::channel(4);
     let keeper = tokio::spawn(listen_key::keep(rest.clone(), wants_key, to_hot.clone()));
@@ -184,12 +204,15 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
             setup.config.clone(),
             booted.contracts.as_ref().clone(),
             booted.account.margin_asset.clone(),
+            booted.account_params.limits,
             booted.journal.clone(),
         ),
         rest: desk.rest.clone(),
         recorder: booted.writer.recorder(),
         tell: outside_tx,
         ended,
+        tuner,
+        log_level: setup.log_level.clone(),
     };
     let watchers = outside::watch(&setup, changes)?;
     let mut cold = Cold::new(ColdSetup {
@@ -235,40 +258,36 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     })
 }
 
+/// What the order channel is made of, on the hot thread.
+struct Orders {
+    rest: Rest,
+    ws_api: Option<Target>,
+}
+
+/// Where orders go by WebSocket, if they do.
+fn ws_api_of(setup: &Setup) -> Result<Option<Target>, StartError> {
+    let is_ed25519 = setup.signer.kind() == KeyKind::Ed25519;
+    match (setup.config.global.order_channel, is_ed25519) {
+        (ChannelChoice::Rest, _) | (ChannelChoice::Auto, false) => Ok(None),
+        (ChannelChoice::WebSocket, false) => {
+            let why = "`websocket` needs an Ed25519 key, and the key given is another kind; use `auto` or `rest`";
+            let issue = setup.config.issue("global.order_channel", why);
+            Err(StartError::Config(vec![issue]))
+        }
+        (ChannelChoice::Auto | ChannelChoice::WebSocket, true) => Ok(Some(Target {
+            endpoint: Endpoint::parse(setup.venue.ws_api())?,
+            path_and_query: String::new(),
+        })),
+    }
+}
+
 fn start_hot(
-    setup: &Setup,
-    booted: &Booted,
-    clock: &Clock,
-    host: &Endpoint,
+    setup: HotSetup,
+    orders: Orders,
+    engine: Engine,
     inbox: mpsc::Receiver<super::wire::ToHot>,
     to_cold: mpsc::Sender<super::wire::ToCold>,
 ) -> Result<std::thread::JoinHandle<()>, StartError> {
-    let hot_setup = HotSetup {
-        clock: clock.clone(),
-        venue: setup.venue.clone(),
-        contracts: booted.contracts.as_ref().clone(),
-        account: booted.account.clone(),
-        symbols: booted.symbols.clone(),
-        dry_run: setup.dry_run,
-    };
-    let rest = Rest::new(
-        host.clone(),
-        Arc::clone(&setup.signer),
-        clock.clone(),
-        setup.config.global.order_timeout,
-    )?
-    .with_window(recv_window(setup));
-    let ws_api = match setup.signer.kind() {
-        KeyKind::Ed25519 => {
-            let endpoint = Endpoint::parse(setup.venue.ws_api())?;
-            Some(Target {
-                endpoint,
-                path_and_query: String::new(),
-            })
-        }
-        KeyKind::Hmac | KeyKind::Rsa => None,
-    };
-    let engine = Engine::new(booted.session, booted.total_notional_max);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -276,8 +295,8 @@ fn start_hot(
         .name("phoenix-hot".to_owned())
         .spawn(move || {
             runtime.block_on(async move {
-                let orders = OrderChannel::new(rest, ws_api);
-                match Hot::new(hot_setup, engine, orders, inbox, to_cold) {
+                let channel = OrderChannel::new(orders.rest, orders.ws_api);
+                match Hot::new(setup, engine, channel, inbox, to_cold) {
                     Ok(hot) => hot.run().await,
                     Err(error) => tracing::error!(%error, "the hot thread could not start"),
                 }
@@ -340,16 +359,4 @@ fn close_journal(writer: Writer, session: u32, ended: Ended) {
     if let Err(unwritten) = writer.close() {
         tracing::error!(?unwritten, "the journal could not be completed");
     }
-}
-
-/// `total_notional_max` in the engine's unit.
-fn notional_max(config: &Config) -> Option<Quote> {
-    config.global.total_notional_max.to_e8().map(Quote)
-}
-
-/// How long a signed request stays valid at the exchange.
-fn recv_window(setup: &Setup) -> Span {
-    Span::from_millis(
-        i64::try_from(setup.config.global.recv_window.as_millis()).unwrap_or(i64::MAX),
-    )
 }

@@ -10,7 +10,7 @@ use phoenix_core::event::{
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::Notice;
 use phoenix_core::order::{NewOrder, OrderId};
-use phoenix_core::params::SymbolParams;
+use phoenix_core::params::{AccountParams, SymbolParams};
 use phoenix_core::units::{Mono, Now, Span, Wall};
 
 /// Messages waiting for the hot thread. When it is full the cold thread waits; it never holds locks then.
@@ -166,6 +166,8 @@ pub enum OwnedConfig {
     Change(SymbolId, Box<SymbolParams>),
     /// See [`Config::Remove`].
     Remove(SymbolId),
+    /// See [`Config::Account`].
+    Account(AccountParams),
 }
 
 impl OwnedConfig {
@@ -178,6 +180,7 @@ impl OwnedConfig {
             }
             Self::Change(symbol, params) => Config::Change(*symbol, params),
             Self::Remove(symbol) => Config::Remove(*symbol),
+            Self::Account(params) => Config::Account(*params),
         })
     }
 }

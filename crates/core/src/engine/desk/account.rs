@@ -175,7 +175,8 @@ impl Desk {
             | Reply::Trades { .. }
             | Reply::Probe { .. }
             | Reply::DeadMan { .. }
-            | Reply::Weight(_) => {}
+            | Reply::Weight(_)
+            | Reply::OrderCounts(_) => {}
         }
         if let Some(change) = change {
             self.on_change(&change, now, actions);

@@ -15,7 +15,9 @@ use crate::units::{Mono, Now, Span};
 
 /// Re-armed this often: three chances within the default countdown of 30 s.
 const REARM_EVERY: Span = Span::from_secs(10);
-/// Orders and position count as confirmed for this long.
+/// Orders and position count as confirmed for this many of the times between two comparisons …
+const RECONCILIATIONS_MISSED_MAX: i64 = 3;
+/// … and for this long at least.
 const RECONCILED_WITHIN: Span = Span::from_secs(90);
 /// After a failed arming it is tried again.
 const RETRY: Span = Span::from_secs(1);
@@ -86,10 +88,12 @@ impl Desk {
 
     /// Nobody re-arms a switch under which nothing is quoted: should a cancel fail, it is the one that cleans up.
     fn has_earned_dead_man(&self, now: Now, shared: &Shared) -> bool {
+        let every = self.params.liveness.reconcile_every.raw();
+        let within = Span(every.saturating_mul(RECONCILIATIONS_MISSED_MAX)).max(RECONCILED_WITHIN);
         let reconciled = self
             .truth
             .confirmed_at()
-            .is_some_and(|at| now.mono.since(at) < RECONCILED_WITHIN);
+            .is_some_and(|at| now.mono.since(at) < within);
         reconciled
             && self.truth.is_known()
             && !self.is_halted(shared)

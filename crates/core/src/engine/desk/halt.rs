@@ -9,7 +9,7 @@ use crate::engine::timers::Timer;
 use crate::event::ContractStatus;
 use crate::notice::{HaltReason, What};
 use crate::order::Execute;
-use crate::params::SymbolParams;
+use crate::params::{AccountParams, SymbolParams};
 use crate::risk::breakers::{Loss, LossState, Overflow, Valuation, orders_max};
 use crate::risk::limits::batch_bound;
 use crate::strategy::Missing;
@@ -21,6 +21,9 @@ const FLATTEN_BAND: Ratio = Ratio(E8 / 200);
 const STEP: Span = Span::from_millis(500);
 /// Pause between two questions whether anything is still open, at a graceful end.
 const ASK_AGAIN: Span = Span::from_secs(1);
+
+/// Having passed the warning threshold is forgotten below so many tenths of it.
+const WARNING_ENDS_TENTHS: i128 = 9;
 
 /// A halt of one symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -280,7 +283,12 @@ impl Desk {
     }
 
     /// Takes changed parameters over; orders move towards them at once.
-    pub(in crate::engine) fn on_params(&mut self, params: &SymbolParams, actions: &mut Actions) {
+    pub(in crate::engine) fn on_params(
+        &mut self,
+        params: &SymbolParams,
+        now: Mono,
+        actions: &mut Actions,
+    ) {
         if params.quoting.strategy != self.params.quoting.strategy {
             self.strategy = crate::strategy::AnyStrategy::new(params.quoting.strategy);
         }
@@ -298,20 +306,33 @@ impl Desk {
         self.tracker.on_config(params.liveness.request_timeout);
         self.cancel_budget
             .on_config(params.orders.cancels_per_min_max);
+        // A comparison that is due sooner now does not wait for its earlier time.
+        self.plan_checks(now);
         self.quoting.demand();
         self.say(What::ConfigApplied, actions);
     }
 
-    /// Says once that |position| passed half of `net_max`; again after it was clearly below.
+    /// What holds for all symbols was changed; orders move towards it at once.
+    pub(in crate::engine) fn on_account_params(
+        &mut self,
+        old: &AccountParams,
+        new: &AccountParams,
+    ) {
+        if new.total_notional_max < old.total_notional_max {
+            self.quoting.clear_surplus();
+        }
+        self.quoting.demand();
+    }
+
+    /// Says once that |position| passed the warning threshold; again after it was clearly below.
     pub(super) fn judge_position(&mut self, actions: &mut Actions) {
-        let (size, max) = (
-            self.position.size().abs().raw(),
-            self.params.risk.net_max.raw(),
-        );
-        if !self.is_position_high && size.saturating_mul(2) >= max && size > 0 {
+        let risk = &self.params.risk;
+        let size = i128::from(self.position.size().abs().raw()) * i128::from(E8);
+        let thresh = i128::from(risk.net_max.raw()) * i128::from(risk.warning.raw());
+        if !self.is_position_high && size >= thresh && size > 0 {
             self.is_position_high = true;
             self.say(What::PositionHigh(self.position.size()), actions);
-        } else if size.saturating_mul(20) < max.saturating_mul(9) {
+        } else if size < thresh * WARNING_ENDS_TENTHS / 10 {
             self.is_position_high = false;
         }
     }

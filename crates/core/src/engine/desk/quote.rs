@@ -188,7 +188,7 @@ impl Desk {
             orders_open: u32::try_from(self.tracker.open_count()).unwrap_or(u32::MAX),
             orders_max: breakers::orders_max(self.params.quoting.layers),
             notional_elsewhere: shared.notional_of_others(self.symbol),
-            total_notional_max: shared.total_notional_max,
+            total_notional_max: shared.params.total_notional_max,
         }
     }
 

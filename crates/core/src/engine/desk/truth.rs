@@ -1,7 +1,7 @@
 //! Owns what is known for certain about orders and position since the last doubt, and the repair of
 //! differences towards the exchange's truth (spec §5, dual channel).
 
-use super::{CROSS_CHECK, Desk};
+use super::Desk;
 use crate::action::{Action, Actions};
 use crate::engine::requests::Request;
 use crate::engine::shared::Shared;
@@ -18,8 +18,6 @@ const ASK_AGAIN: Span = Span::from_secs(2);
 const ASK_SPACING: Span = Span::from_millis(500);
 /// A page of trades this long is followed by another (the exchange's limit).
 const TRADES_PAGE: usize = 1_000;
-/// How often open orders, trades and account are compared (spec §5).
-const FULL_CHECK: Span = Span::from_secs(30);
 
 /// A difference of position that waits for its re-check.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -38,6 +36,9 @@ pub(super) struct Truth {
     /// Answers to what was asked before prove nothing.
     doubted_at: Mono,
     asked_at: Option<Mono>,
+    /// The last comparison of the top of book that was due by time.
+    probed_at: Option<Mono>,
+    /// The last comparison of everything else.
     full_at: Option<Mono>,
     /// A full comparison is wanted before its time.
     is_check_due: bool,
@@ -60,6 +61,7 @@ impl Truth {
             trades_at: None,
             doubted_at: now,
             asked_at: None,
+            probed_at: None,
             full_at: None,
             is_check_due: false,
             mismatch: None,
@@ -183,8 +185,10 @@ impl Desk {
         shared: &mut Shared,
         actions: &mut Actions,
     ) {
+        let liveness = self.params.liveness;
+        let pause = liveness.probe_every.min(liveness.reconcile_every);
         self.timers
-            .schedule(Timer::Reconcile, now.mono.after(CROSS_CHECK));
+            .schedule(Timer::Reconcile, now.mono.after(pause));
         if !shared.is_up(Link::User) {
             // Its return is a new doubt.
             return;
@@ -193,20 +197,34 @@ impl Desk {
             self.ask_for_truth(now.mono, shared, actions);
             return;
         }
-        self.probe(now.mono, shared, actions);
+        if is_due(self.truth.probed_at, liveness.probe_every, now.mono) {
+            self.truth.probed_at = Some(now.mono);
+            self.probe(now.mono, shared, actions);
+        }
         let is_full = self.truth.is_check_due
             || self.truth.mismatch.is_some()
             || self.tracker.oldest_unbooked().is_some()
-            || self
-                .truth
-                .full_at
-                .is_none_or(|at| now.mono.since(at) >= FULL_CHECK);
+            || is_due(self.truth.full_at, liveness.reconcile_every, now.mono);
         if is_full {
             self.truth.is_check_due = false;
             self.truth.full_at = Some(now.mono);
             self.fetch_open_orders(now.mono, shared, actions);
             self.fetch_trades(now.mono, shared, actions);
             self.fetch_account(now.mono, shared, actions);
+        }
+        self.plan_checks(now.mono);
+    }
+
+    /// Brings the next comparison forward to when the present parameters want it.
+    pub(super) fn plan_checks(&mut self, now: Mono) {
+        let liveness = self.params.liveness;
+        for (last, every) in [
+            (self.truth.probed_at, liveness.probe_every),
+            (self.truth.full_at, liveness.reconcile_every),
+        ] {
+            if let Some(at) = last.map(|at| at.after(every)) {
+                self.timers.schedule_by(Timer::Reconcile, at.max(now));
+            }
         }
     }
 
@@ -356,6 +374,11 @@ impl Desk {
             self.truth.trades_from = Some(trade_id);
         }
     }
+}
+
+/// Whether what was last done at `last` is to be done again.
+fn is_due(last: Option<Mono>, every: Span, now: Mono) -> bool {
+    last.is_none_or(|at| now.since(at) >= every)
 }
 
 /// What people are told of a difference in the list of open orders.

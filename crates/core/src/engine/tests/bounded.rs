@@ -6,9 +6,9 @@ use crate::action::Action;
 use crate::event::Stream;
 use crate::notice::What;
 use crate::order::Execute;
-use crate::params::ethusdc_defaults;
+use crate::params::{AccountParams, ethusdc_defaults};
 use crate::strategy::Mode;
-use crate::units::{E8, Lots, Quote, Ratio, Side};
+use crate::units::{E8, Lots, Mono, Quote, Ratio, Side};
 
 #[test]
 fn fills_skew_the_ladder_and_reduce_the_growing_side() {
@@ -125,7 +125,7 @@ fn two_symbols_share_the_total_notional() {
     params.quoting.layers = 6;
     let mut world = World::with(params, &[]);
     // Room for eight layers of 125 a side, over both symbols.
-    world.engine = crate::engine::Engine::new(7, Quote(1_000 * E8));
+    world.engine = crate::engine::Engine::new(7, AccountParams::new(Quote(1_000 * E8)));
     world.add(ETH, crate::event::Resume::default());
     world.add(BTC, crate::event::Resume::default());
     world.connect();
@@ -153,4 +153,26 @@ fn a_fast_market_through_the_whole_ladder_stays_within_bounds() {
     let view = world.view_of(ETH);
     assert_eq!(view.position.0, world.venue(ETH).position);
     assert!(view.position.abs() <= Lots(1_000));
+}
+
+#[test]
+fn the_warning_comes_at_its_threshold_once_and_again_after_the_position_was_clearly_below() {
+    let mut params = ethusdc_defaults();
+    params.risk.warning = Ratio(E8 / 4);
+    let mut world = World::quoting_with(params);
+    let warnings = |w: &World| w.said(Mono(0), |n| matches!(n, What::PositionHigh(_)));
+    // Fills of so many lots on a side, and how often it was said then; a quarter of 2000 is 500.
+    for (side, lots, said) in [
+        (Side::Buy, 450, 0),
+        (Side::Buy, 50, 1),
+        (Side::Buy, 50, 1),
+        (Side::Sell, 100, 1), // 450: not clearly below
+        (Side::Buy, 60, 1),
+        (Side::Sell, 100, 1), // 410
+        (Side::Buy, 100, 2),
+    ] {
+        world.take_from(side, lots);
+        world.run(secs(20));
+        assert_eq!(warnings(&world), said, "after {lots} from {side:?}");
+    }
 }

@@ -9,8 +9,8 @@ use crate::event::{
 use crate::instrument::SymbolId;
 use crate::notice::{HaltReason, Severity, What};
 use crate::order::{OrderId, Owner};
-use crate::params::SymbolParams;
-use crate::units::{Lots, Mono, Quote, Ratio, Side, Span};
+use crate::params::{AccountParams, SymbolParams};
+use crate::units::{E8, Lots, Mono, Quote, Ratio, Side, Span};
 
 fn stops(world: &World) -> usize {
     world.count(Mono(0), |a| *a == Action::Stopped)
@@ -19,6 +19,12 @@ fn stops(world: &World) -> usize {
 fn change(world: &mut World, params: SymbolParams) {
     world.params = params;
     world.step(&Event::Config(Config::Change(ETH, &params)));
+}
+
+fn change_account(world: &mut World, change: impl FnOnce(&mut AccountParams)) {
+    let mut params = AccountParams::new(Quote(1_000_000 * E8));
+    change(&mut params);
+    world.step(&Event::Config(Config::Account(params)));
 }
 
 #[test]
@@ -290,4 +296,96 @@ fn a_desk_that_panicked_is_cancelled_by_symbol_and_rebuilt() {
     world.until(secs(10), |w| w.is_full(ETH));
     let view = world.view_of(ETH);
     assert_eq!(view.orders.len(), 36);
+}
+
+#[test]
+fn a_lower_total_notional_takes_orders_away_at_once_and_a_higher_one_brings_them_back() {
+    let mut world = World::quoting();
+    let since = world.now;
+    // Room for six layers of 125 a side: beyond the cancel budget and younger than five seconds.
+    change_account(&mut world, |p| p.total_notional_max = Quote(800 * E8));
+    assert_eq!(world.said(since, |w| *w == What::ConfigApplied), 1);
+    world.until(ms(500), |w| w.resting(ETH) == (6, 6));
+    world.run(secs(30));
+    assert_eq!(world.resting(ETH), (6, 6));
+    change_account(&mut world, |_| {});
+    world.until(secs(10), |w| w.is_full(ETH));
+}
+
+#[test]
+fn a_smaller_share_of_the_limits_slows_orders_and_requests_from_now_on() {
+    let mut world = World::quoting();
+    change_account(&mut world, |p| p.request_share = Ratio(E8 / 10));
+    world.operator(Operator::CancelAll);
+    world.run(ms(10));
+    let since = world.now;
+    world.run(secs(7));
+    assert_eq!(world.places(since), 0, "36 were sent in ten seconds");
+    world.run(secs(5));
+    assert_eq!(
+        world.places(since),
+        26,
+        "a tenth of 300, and 7/8 of it for quotes"
+    );
+    change_account(&mut world, |_| {});
+    world.until(secs(10), |w| w.is_full(ETH));
+}
+
+#[test]
+fn the_time_an_event_may_take_is_changed_while_running() {
+    let mut world = World::quoting();
+    change_account(&mut world, |p| p.user_event_within = ms(300));
+    world.run(secs(5));
+    world.silent.insert(Stream::User);
+    let since = world.now;
+    let bid = world.venue(ETH).bid + 500;
+    world.venue(ETH).bid = bid;
+    world.venue(ETH).ask = bid + 1;
+    world.until(secs(2), |w| {
+        w.count(since, |a| *a == Action::Reconnect(Link::User)) == 1
+    });
+    let said = What::StreamDead(Stream::User, ms(300));
+    assert_eq!(world.said(since, |w| *w == said), 1);
+}
+
+#[test]
+fn the_times_between_comparisons_are_those_of_the_parameters_and_change_while_running() {
+    let mut world = World::quoting();
+    let counts = |world: &mut World, probe_s, reconcile_s| {
+        let mut params = world.params;
+        params.liveness.probe_every = secs(probe_s);
+        params.liveness.reconcile_every = secs(reconcile_s);
+        change(world, params);
+        world.run(secs(60));
+        world.run(ms(500));
+        let since = world.now;
+        world.run(secs(600));
+        let count = |what: fn(&Action) -> bool| world.count(since, what);
+        (
+            count(|a| matches!(a, Action::Probe(_))),
+            count(|a| matches!(a, Action::FetchOpenOrders(_))),
+        )
+    };
+    assert_eq!(counts(&mut world, 10, 30), (60, 20));
+    assert_eq!(counts(&mut world, 60, 5), (10, 120));
+    assert_eq!(counts(&mut world, 20, 300), (30, 2));
+    assert!(
+        world.is_full(ETH),
+        "the dead-man switch is earned by rarer comparisons too"
+    );
+}
+
+#[test]
+fn a_comparison_that_is_due_sooner_does_not_wait_for_its_earlier_time() {
+    let mut world = World::quoting();
+    let mut params = world.params;
+    params.liveness.probe_every = secs(60);
+    params.liveness.reconcile_every = secs(300);
+    change(&mut world, params);
+    world.run(secs(70));
+    params.liveness.probe_every = secs(1);
+    let since = world.now;
+    change(&mut world, params);
+    world.run(secs(3));
+    assert!(world.count(since, |a| matches!(a, Action::Probe(_))) >= 2);
 }

@@ -2,9 +2,10 @@
 
 use super::world::{ETH, Fault, Kind, World, ms, secs};
 use crate::action::Action;
-use crate::event::{Event, Operator, Reply, Why};
+use crate::event::{Config, Event, Operator, OrderCounts, Reply, Why};
 use crate::notice::What;
-use crate::units::Mono;
+use crate::params::AccountParams;
+use crate::units::{E8, Mono, Quote, Ratio};
 
 fn is_request(action: &Action) -> bool {
     !matches!(
@@ -119,4 +120,54 @@ fn a_cancel_that_must_be_repeated_is_spent_once() {
     world.operator(Operator::Kill);
     world.until(secs(10), |w| w.resting(ETH) == (0, 0));
     assert_eq!(world.view_of(ETH).cancels_last_min, 36);
+}
+
+#[test]
+fn orders_of_others_on_the_account_count_against_our_share() {
+    let mut world = World::quoting();
+    world.run(secs(60));
+    let counts = Reply::OrderCounts(OrderCounts {
+        in_10s: Some(205),
+        in_minute: None,
+    });
+    world.step(&Event::Reply(counts));
+    world.operator(Operator::CancelAll);
+    let since = world.now;
+    world.run(secs(9));
+    assert_eq!(world.places(since), 5, "210 are 70 % of the limit");
+    world.until(secs(10), |w| w.is_full(ETH));
+}
+
+#[test]
+fn what_the_budgets_know_is_part_of_the_digest() {
+    let digest_after = |event: Option<Event<'_>>| {
+        let mut world = World::quoting();
+        if let Some(event) = event {
+            world.step(&event);
+        }
+        world.engine.digest()
+    };
+    let plain = digest_after(None);
+    let mut changed = AccountParams::new(Quote(1_000_000 * E8));
+    let counts =
+        |in_10s, in_minute| Event::Reply(Reply::OrderCounts(OrderCounts { in_10s, in_minute }));
+    assert_eq!(digest_after(Some(counts(None, None))), plain);
+    assert_ne!(digest_after(Some(counts(Some(1), None))), plain);
+    assert_ne!(digest_after(Some(counts(None, Some(1)))), plain);
+    for change in [
+        |p: &mut AccountParams| p.request_share = Ratio(E8 / 2),
+        |p: &mut AccountParams| p.limits.weight_per_min = 6_000,
+        |p: &mut AccountParams| p.limits.orders_per_10s = 1_000,
+        |p: &mut AccountParams| p.limits.orders_per_min = 1_000,
+        |p: &mut AccountParams| p.user_event_within = secs(1),
+        |p: &mut AccountParams| p.total_notional_max = Quote(E8),
+    ] {
+        let before = changed;
+        change(&mut changed);
+        assert_ne!(changed, before);
+        assert_ne!(
+            digest_after(Some(Event::Config(Config::Account(changed)))),
+            digest_after(Some(Event::Config(Config::Account(before))))
+        );
+    }
 }

@@ -7,7 +7,7 @@ use crate::event::*;
 use crate::instrument::{Instrument, SymbolId, ethusdc};
 use crate::notice::{Severity, What};
 use crate::order::{Execute, OrderId, Owner};
-use crate::params::{SymbolParams, ethusdc_defaults};
+use crate::params::{AccountParams, SymbolParams, ethusdc_defaults};
 use crate::units::{E8, Lots, Mono, Now, Price8, Quote, Ratio, Side, Span, Ticks, Wall};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -132,7 +132,7 @@ impl World {
 
     pub fn with(params: SymbolParams, symbols: &[SymbolId]) -> Self {
         let mut world = Self {
-            engine: Engine::new(7, Quote(1_000_000 * E8)),
+            engine: Engine::new(7, AccountParams::new(Quote(1_000_000 * E8))),
             now: Mono(1_000_000_000),
             venues: BTreeMap::new(),
             params,

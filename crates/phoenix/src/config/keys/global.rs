@@ -3,7 +3,7 @@
 use super::Absent::{Default, Refused, Unset};
 use super::Kind::{Bool, Choice, Int, Number, Path, Text, Time};
 use super::Range::{Above, Any, From};
-use super::{Change, Key, Section, rows};
+use super::{Change, Key, Obsolete, Section, rows};
 
 pub(super) const KEYS: &[Key] = rows! {
     Global {
@@ -36,21 +36,17 @@ pub(super) const KEYS: &[Key] = rows! {
         drawdown_ratio: Number, Default("1.5"), "", From("1", "10"), Live,
             "Drawdown of session equity that halts, as a multiple of the stop-loss threshold.";
         request_share_max: Number, Default("0.8"), "share", From("0.1", "0.9"), Live,
-            "Share of the exchange's request-weight and order-count limits that may be used.";
+            "Share of the exchange's request-weight and order-count limits that may be used. Cancels for safety have a reserve beyond it.";
         order_channel: Choice(&["auto", "websocket", "rest"]), Default("auto"), "", Any, Restart,
-            "How orders are sent. `auto`: WebSocket with an Ed25519 key, else REST.";
+            "How orders are sent. `auto`: WebSocket with an Ed25519 key, else REST. `websocket` with another key is an error.";
         order_timeout_ms: Time, Default("3000"), "ms", From("100", "30000"), Live,
             "After this long without an answer the outcome of an order is unknown and is queried.";
         kill_file: Text, Default("KILL"), "", Any, Restart,
             "Name of the file in `state_dir` whose appearance cancels everything until it is removed and quoting resumed.";
         listen_address: Text, Default("127.0.0.1"), "", Any, Restart,
-            "Address of the dashboard, `/health` and `/metrics`. Anything but loopback is reachable by others.";
+            "Address of the dashboard, `/health` and `/metrics`, which are not served yet. Anything but loopback is reachable by others.";
         metrics_port: Int, Default("9090"), "", From("0", "65535"), Restart,
-            "Port of the dashboard, `/health` and `/metrics`; 0 takes a free one and prints it.";
-        snapshot_path: Path, Default("./data/snapshot.json"), "", Any, Restart,
-            "Where the state snapshot is written.";
-        snapshot_interval: Time, Default("60"), "s", From("1", "3600"), Live,
-            "Time between two state snapshots.";
+            "Port of the dashboard, `/health` and `/metrics`, which are not served yet; 0 takes a free one and prints it.";
         log_level: Choice(&["trace", "debug", "info", "warn", "error"]), Default("info"), "", Any, Live,
             "Least severe log line that is written.";
         log_format: Choice(&["human", "json"]), Default("human"), "", Any, Restart,
@@ -69,8 +65,6 @@ pub(super) const KEYS: &[Key] = rows! {
             "Silence after which a stream is dead and reconnected, whatever its socket says.";
         event_lag_max_ms: Time, Default("1000"), "ms", From("100", "10000"), Live,
             "Exchange event time this far behind is stale data that looks fresh.";
-        adaptive: Bool, Default("true"), "", Any, Live,
-            "Learn the rhythm of each stream and suspect a liquid one before `stream_stale_ms`.";
         book_probe_interval_ms: Time, Default("10000"), "ms", From("1000", "60000"), Live,
             "Time between two comparisons of the top of the book over REST.";
         reconcile_interval_ms: Time, Default("30000"), "ms", From("5000", "300000"), Live,
@@ -88,12 +82,17 @@ pub(super) const KEYS: &[Key] = rows! {
         dead_man_s: Time, Default("30"), "s", From("5", "30"), Live,
             "Time after which the exchange cancels our orders unless it is re-armed.";
     }
-    Watchdog {
-        stall_ms: Time, Default("3000"), "ms", From("500", "30000"), Restart,
-            "Time without progress of the engine's counters after which the watchdog cancels everything and ends the child.";
-        restarts_max: Int, Default("5"), "", From("0", "100"), Restart,
-            "Restarts within `restart_window_s` after which the watchdog gives up with an empty book.";
-        restart_window_s: Time, Default("600"), "s", From("10", "86400"), Restart,
-            "Window in which restarts are counted.";
-    }
 };
+
+pub(super) const OBSOLETE: &[Obsolete] = &[
+    Obsolete {
+        section: Section::Global,
+        name: "snapshot_path",
+        replacement: "the journal in `state_dir` holds the state",
+    },
+    Obsolete {
+        section: Section::Global,
+        name: "snapshot_interval",
+        replacement: "the journal in `state_dir` holds the state and is written at once",
+    },
+];

@@ -45,6 +45,7 @@ impl Hot {
                 self.joining.push(config);
                 self.reconnect_streams();
             }
+            OwnedConfig::Account(_) => self.step(&config.event()),
             OwnedConfig::Change(..) | OwnedConfig::Remove(_) => {
                 // What is said of a symbol that waits is said to a desk.
                 self.join();

@@ -1,14 +1,15 @@
 //! Owns what is checked and read before the first order: contracts, account guard, journal, books.
 
-use super::{Setup, StartError, notional_max};
+use super::{Setup, StartError};
 use crate::binance::client_id::ClientIds;
 use crate::binance::contracts::Contracts;
 use crate::binance::decode::AccountScope;
 use crate::binance::decode::rest::account::{self, MarginType};
 use crate::binance::decode::rest::reference::{self, ExchangeInfo, Listed};
 use crate::binance::encode::rest::Endpoint;
+use crate::binance::limits::{RateLimit, exchange_limits};
 use crate::config::check::check_filters;
-use crate::config::params::{filters_of, symbol_params};
+use crate::config::params::{account_params, filters_of, symbol_params};
 use crate::config::{Config, Issue, SymbolConfig};
 use crate::journal::query::{RestartState, SymbolState};
 use crate::journal::record::Record;
@@ -19,8 +20,7 @@ use crate::live::rest::Rest;
 use crate::live::wire::OwnedConfig;
 use phoenix_core::event::{ContractStatus, Outcome};
 use phoenix_core::instrument::{Instrument, SymbolId};
-use phoenix_core::params::SymbolParams;
-use phoenix_core::units::Quote;
+use phoenix_core::params::{AccountParams, ExchangeLimits, SymbolParams};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub(super) struct Booted {
     pub(super) journal: BTreeMap<String, SymbolState>,
     pub(super) writer: Writer,
     pub(super) session: u32,
-    pub(super) total_notional_max: Quote,
+    pub(super) account_params: AccountParams,
     pub(super) kill_file: Option<PathBuf>,
     /// A halt that an earlier session left standing.
     pub(super) standing_halt: Option<String>,
@@ -66,6 +66,8 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
     }
     guard_account(rest).await?;
     warn_of_settings(rest, &contracts, config).await;
+    let own_limits = order_limits(rest).await;
+    let limits = exchange_limits(info.limits.iter().chain(&own_limits));
     let state_dir = &config.global.state_dir;
     let ids =
         ClientIds::new(&instance(state_dir)?).map_err(|e| StartError::Venue(e.to_string()))?;
@@ -99,8 +101,7 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
         journal: state.symbols,
         writer,
         session,
-        total_notional_max: notional_max(config)
-            .ok_or_else(|| StartError::Venue("total_notional_max is too large".to_owned()))?,
+        account_params: account_of(config, limits).map_err(|e| StartError::Config(vec![e]))?,
         kill_file,
         standing_halt: standing.map(|h| format!("{}: {}", h.scope, h.reason)),
     })
@@ -140,6 +141,25 @@ pub(super) async fn exchange_info(
             refusal.why, refusal.code
         )),
         Outcome::Unknown => Err("exchangeInfo: no answer".to_owned()),
+    }
+}
+
+/// The account's own limits on orders; without them those of `exchangeInfo` hold.
+async fn order_limits(rest: &Rest) -> Vec<RateLimit> {
+    let read = rest
+        .ask(
+            |e, auth, out| e.plain(Endpoint::OrderLimits, auth, out),
+            account::order_limits,
+        )
+        .await;
+    match read.outcome {
+        Outcome::Accepted(limits) => limits,
+        Outcome::Refused(_) | Outcome::Unknown => {
+            tracing::warn!(
+                "the account's own order limits cannot be read; the usual ones are kept to"
+            );
+            Vec::new()
+        }
     }
 }
 
@@ -336,4 +356,10 @@ fn instance(state_dir: &Path) -> Result<String, StartError> {
     out.write_all(name.as_bytes())?;
     out.sync_all()?;
     Ok(name)
+}
+
+/// What holds for all symbols together, for the engine.
+pub(super) fn account_of(config: &Config, limits: ExchangeLimits) -> Result<AccountParams, Issue> {
+    account_params(&config.global, limits)
+        .ok_or_else(|| config.issue("global.total_notional_max", "is too large"))
 }

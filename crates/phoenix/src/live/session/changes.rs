@@ -5,15 +5,17 @@ use super::boot::{exchange_info, warn_of_settings};
 use super::symbols::{Plan, Symbols};
 use crate::binance::decode::rest::reference::ExchangeInfo;
 use crate::config::diff::KeyChange;
+use crate::config::params::ShellParams;
 use crate::config::watch::{Report, Verdict};
 use crate::config::{Config, Issue};
 use crate::journal::record::{ConfigChange, Record};
 use crate::journal::writer::Recorder;
 use crate::live::cold::Outside;
 use crate::live::rest::Rest;
+use crate::logging::LevelHandle;
 use phoenix_core::engine::view::SymbolView;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long a symbol that comes back is waited for while its orders are still being cancelled.
 const LEAVING_LIMIT: Duration = Duration::from_secs(10);
@@ -34,6 +36,9 @@ pub(super) struct Changes {
     pub(super) tell: mpsc::Sender<Outside>,
     /// Removed symbols as they ended.
     pub(super) ended: mpsc::Receiver<SymbolView>,
+    /// To those that use parameters of the shell.
+    pub(super) tuner: watch::Sender<ShellParams>,
+    pub(super) log_level: Option<LevelHandle>,
 }
 
 impl Changes {
@@ -146,7 +151,15 @@ impl Changes {
         if told.is_err() {
             tracing::debug!("a configuration change came after the end");
         }
+        let before = ShellParams::of(&self.symbols.config().global);
         self.symbols.adopt(plan);
+        let after = ShellParams::of(&self.symbols.config().global);
+        if after != before {
+            self.tuner.send_replace(after);
+            if let Some(level) = &self.log_level {
+                level.apply(after.log_level);
+            }
+        }
     }
 }
 
@@ -171,8 +184,10 @@ mod tests {
     use crate::journal::writer::Writer;
     use crate::journal::{Journal, SessionStart};
     use crate::live::clock::Clock;
+    use crate::live::tuning::{self, Tuning};
     use crate::net::Endpoint;
     use phoenix_core::instrument::{SymbolId, ethusdc};
+    use phoenix_core::params::ExchangeLimits;
     use secrecy::SecretString;
     use std::collections::BTreeMap;
     use std::sync::Arc;
@@ -184,6 +199,7 @@ mod tests {
         changes: Changes,
         told: mpsc::Receiver<Outside>,
         ended: mpsc::Sender<SymbolView>,
+        tuned: Tuning,
         writer: Writer,
         _folder: tempfile::TempDir,
     }
@@ -208,28 +224,38 @@ mod tests {
         let port = listener.local_addr().expect("bound").port();
         drop(listener);
         let host = Endpoint::parse(&format!("http://127.0.0.1:{port}")).expect("a URL");
+        let (tuner, tuning) = tuning::channel(ShellParams::default());
         let signer = Signer::hmac(SecretString::from("key"), &SecretString::from("secret"));
         let rest = Rest::new(
             host,
             Arc::new(signer.expect("a key")),
             Clock::default(),
-            Duration::from_secs(1),
+            tuning.clone(),
         );
         let mut contracts = Contracts::default();
         contracts.add(SymbolId(0), ethusdc()).expect("fits");
         let (tell, told) = mpsc::channel(4);
         let (ended, from_cold) = mpsc::channel(4);
         let changes = Changes {
-            symbols: Symbols::new(parse(ONE), contracts, "USDC".to_owned(), BTreeMap::new()),
+            symbols: Symbols::new(
+                parse(ONE),
+                contracts,
+                "USDC".to_owned(),
+                ExchangeLimits::DEFAULT,
+                BTreeMap::new(),
+            ),
             rest: rest.expect("a client"),
             recorder: writer.recorder(),
             tell,
             ended: from_cold,
+            tuner,
+            log_level: None,
         };
         Bench {
             changes,
             told,
             ended,
+            tuned: tuning,
             writer,
             _folder: folder,
         }
@@ -262,12 +288,16 @@ mod tests {
         );
         assert!(bench.told.try_recv().is_err(), "the engine hears nothing");
         // What needs no answer of the exchange is applied meanwhile.
-        let only = ONE.replace("net_max: 2.0", "net_max: 3.0");
+        assert!(!bench.tuned.poll_changed());
+        let only = ONE
+            .replace("net_max: 2.0", "net_max: 3.0")
+            .replace("symbols:", "  recv_window_ms: 2500\nsymbols:");
         assert_eq!(
             bench.changes.on_report(changed(&only)).await,
             Verdict::TakenOver
         );
         assert!(matches!(bench.told.try_recv(), Ok(Outside::Config(events)) if events.len() == 1));
+        assert_eq!(bench.tuned.now().recv_window, Duration::from_millis(2_500));
         bench.writer.close().expect("written");
     }
 

@@ -1,7 +1,7 @@
 //! Owns which symbols this session trades and traded: under which id, on which contract, with which books one comes
 //! back. Judges a changed configuration as a whole; asks nobody and tells nobody.
 
-use super::boot::{engine_params, wanted};
+use super::boot::{account_of, engine_params, wanted};
 use crate::binance::contracts::Contracts;
 use crate::binance::decode::rest::reference::{ExchangeInfo, Listed};
 use crate::config::check::check_filters;
@@ -15,6 +15,7 @@ use phoenix_core::engine::SYMBOLS_MAX;
 use phoenix_core::engine::view::SymbolView;
 use phoenix_core::event::{ContractStatus, Resume};
 use phoenix_core::instrument::{Instrument, SymbolId};
+use phoenix_core::params::ExchangeLimits;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The symbols of a session.
@@ -25,6 +26,7 @@ pub(super) struct Symbols {
     /// Every symbol of this session, the removed ones too: an id belongs to one name as long as it lasts.
     contracts: Contracts,
     margin_asset: String,
+    limits: ExchangeLimits,
     /// What the journal knew when the session began.
     journal: BTreeMap<String, SymbolState>,
     /// Removed, and perhaps something of it is open.
@@ -50,16 +52,23 @@ impl Symbols {
         config: Config,
         contracts: Contracts,
         margin_asset: String,
+        limits: ExchangeLimits,
         journal: BTreeMap<String, SymbolState>,
     ) -> Self {
         Self {
             config,
             contracts,
             margin_asset,
+            limits,
             journal,
             leaving: BTreeSet::new(),
             ended: BTreeMap::new(),
         }
+    }
+
+    /// The configuration in force.
+    pub(super) const fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Names that `config` has and the configuration in force has not.
@@ -88,6 +97,13 @@ impl Symbols {
     pub(super) fn plan(&self, config: &Config, info: &ExchangeInfo) -> Result<Plan, Vec<Issue>> {
         let mut events = self.removals(config);
         let mut errors = Vec::new();
+        match account_of(config, self.limits) {
+            Ok(account) if account_of(&self.config, self.limits) != Ok(account) => {
+                events.push(OwnedConfig::Account(account));
+            }
+            Ok(_) => {}
+            Err(issue) => errors.push(issue),
+        }
         match self.changes(config) {
             Ok(changes) => events.extend(changes),
             Err(found) => errors.extend(found),
@@ -122,7 +138,7 @@ impl Symbols {
             match event {
                 OwnedConfig::Remove(id) => self.leaving.insert(*id),
                 OwnedConfig::Add(id, ..) => self.ended.remove(id).is_some(),
-                OwnedConfig::Change(..) => false,
+                OwnedConfig::Change(..) | OwnedConfig::Account(_) => false,
             };
         }
         (self.config, self.contracts) = (plan.config, plan.contracts);
@@ -236,6 +252,7 @@ mod tests {
     use phoenix_core::engine::Engine;
     use phoenix_core::event::{Config as CoreConfig, Event};
     use phoenix_core::instrument::ethusdc;
+    use phoenix_core::params::AccountParams;
     use phoenix_core::units::{Lots, Now, Quote};
 
     const HEAD: &str = "global:\n  total_notional_max: 1000000\nsymbols:\n";
@@ -288,6 +305,7 @@ mod tests {
             file(&[("ETHUSDC", "0.05")]),
             contracts,
             "USDC".to_owned(),
+            ExchangeLimits::DEFAULT,
             BTreeMap::from([("SOLUSDC".to_owned(), known)]),
         )
     }
@@ -296,7 +314,7 @@ mod tests {
     fn ended(id: SymbolId, books: Resume) -> SymbolView {
         let config = file(&[("ETHUSDC", "0.05")]);
         let params = engine_params(&config, &config.symbols[0], &ethusdc()).expect("fits");
-        let mut engine = Engine::new(1, Quote(1));
+        let mut engine = Engine::new(1, AccountParams::new(Quote(1)));
         let add = CoreConfig::Add(id, &ethusdc(), &params, books);
         let now = Now::default();
         engine.step(
@@ -313,6 +331,7 @@ mod tests {
             OwnedConfig::Add(id, ..) => ('+', id.0),
             OwnedConfig::Change(id, _) => ('~', id.0),
             OwnedConfig::Remove(id) => ('-', id.0),
+            OwnedConfig::Account(_) => ('=', 0),
         };
         plan.events.iter().map(kind).collect()
     }
@@ -320,7 +339,7 @@ mod tests {
     fn books_of(plan: &Plan) -> Option<Resume> {
         plan.events.iter().find_map(|event| match event {
             OwnedConfig::Add(_, _, _, books) => Some(*books),
-            OwnedConfig::Change(..) | OwnedConfig::Remove(_) => None,
+            OwnedConfig::Change(..) | OwnedConfig::Remove(_) | OwnedConfig::Account(_) => None,
         })
     }
 
@@ -332,6 +351,9 @@ mod tests {
         assert_eq!(kinds(&plan(&same, vec![])), []);
         let changed = file(&[("ETHUSDC", "0.06")]);
         assert_eq!(kinds(&plan(&changed, vec![])), [('~', 0)]);
+        let mut bounded = file(&[("ETHUSDC", "0.05")]);
+        bounded.global.total_notional_max = "5".parse().expect("a number");
+        assert_eq!(kinds(&plan(&bounded, vec![])), [('=', 0)]);
         let added = file(&[("ETHUSDC", "0.05"), ("BTCUSDC", "0.05")]);
         let seen = plan(&added, vec![listed("BTCUSDC")]);
         assert_eq!(kinds(&seen), [('+', 1)]);
