@@ -72,6 +72,14 @@ impl Actions {
     pub fn as_slice(&self) -> &[Action] {
         &self.list
     }
+    /// Of what was asked after the first `mark` actions, keeps only what `keep` wants.
+    pub fn retain_after(&mut self, mark: usize, keep: impl Fn(&Action) -> bool) {
+        let mut index = 0;
+        self.list.retain(|action| {
+            index += 1;
+            index <= mark || keep(action)
+        });
+    }
     /// Forgets all, keeps the memory.
     pub fn clear(&mut self) {
         self.list.clear();

@@ -1,6 +1,7 @@
 //! Owns the one entry point of all trading decisions: routes each event to the desks it concerns and lets
 //! them act; knows nothing of clocks, sockets or files.
 
+pub mod contain;
 pub mod desk;
 pub mod record;
 pub mod requests;
@@ -20,6 +21,7 @@ use crate::params::AccountParams;
 use crate::units::{Mono, Now, Quote, Span};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use contain::Keep;
 use desk::Desk;
 use shared::Shared;
 use timers::Timer;
@@ -33,8 +35,13 @@ pub const SYMBOLS_MAX: usize = 64;
 pub struct Engine {
     shared: Shared,
     desks: Vec<Option<Desk>>,
-    /// The desk being stepped: after a panic the driver discards it ([`Engine::on_desk_panicked`]).
-    stepping: Option<SymbolId>,
+    /// What is kept of each desk outside of it, at the same place.
+    keeps: Vec<Option<Keep>>,
+    /// The desk being stepped, and how many actions there were before: after a panic the driver discards it
+    /// ([`Engine::on_desk_panicked`]).
+    stepping: Option<(SymbolId, usize)>,
+    /// The halt that every desk has heard of; kept outside of `step`, which a panic may cut short.
+    halt_heard: Option<HaltReason>,
     is_stopped: bool,
     view: View,
     /// Removed symbols as they ended, until the driver takes them.
@@ -48,7 +55,9 @@ impl Engine {
         Self {
             shared: Shared::new(session, params),
             desks: Vec::new(),
+            keeps: Vec::new(),
             stepping: None,
+            halt_heard: None,
             is_stopped: false,
             view: View::default(),
             ended: VecDeque::new(),
@@ -57,7 +66,6 @@ impl Engine {
 
     /// Feeds one event at one instant; appends what should happen.
     pub fn step(&mut self, now: Now, event: &Event<'_>, actions: &mut Actions) {
-        let halt = self.shared.halt;
         match event {
             Event::Wakeup => self.on_wakeup(now, actions),
             Event::Market(symbol, market) => self.on_market(now, *symbol, market, actions),
@@ -68,11 +76,13 @@ impl Engine {
             Event::Config(config) => self.on_config(now, config, actions),
         }
         self.judge_user_stream(now, actions);
-        if halt != self.shared.halt {
+        self.poll_parked(now, actions);
+        if self.halt_heard != self.shared.halt {
             // What one symbol met stands for the account: the others do not wait for their next event.
+            self.halt_heard = self.shared.halt;
             self.with_desks(now, actions, |_, _, _| {});
         }
-        self.forget_removed(now, actions);
+        self.forget_removed(actions);
         self.finish_stop(actions);
     }
 
@@ -80,10 +90,10 @@ impl Engine {
     #[must_use]
     pub fn next_wakeup(&self) -> Option<(Mono, Timer)> {
         let user = self.shared.user.next_check();
-        self.desks
+        self.keeps
             .iter()
             .flatten()
-            .filter_map(Desk::next_due)
+            .filter_map(Keep::next_due)
             .chain(user.map(|at| (at, Timer::Liveness)))
             .min_by_key(|(at, _)| *at)
     }
@@ -96,8 +106,16 @@ impl Engine {
 
     /// Brings the view up to date; separate from `step`, which must not pay for it on each event.
     pub fn refresh_view(&mut self, now: Now) {
-        self.view
-            .refresh(now, &self.shared, self.desks.iter().flatten());
+        self.view.begin(now, &self.shared);
+        for (desk, keep) in self.desks.iter().zip(&self.keeps) {
+            let Some(keep) = keep else { continue };
+            self.stepping = Some((keep.symbol, 0));
+            match desk {
+                Some(desk) => self.view.add_desk(desk),
+                None => self.view.add_parked(keep),
+            }
+        }
+        self.stepping = None;
     }
 
     /// Hash of everything later behaviour depends on.
@@ -106,8 +124,12 @@ impl Engine {
         let mut digest = Digest::default();
         self.shared.digest(&mut digest);
         digest.word(i64::from(self.is_stopped));
+        digest.word(i64::from(self.halt_heard == self.shared.halt));
         for desk in &self.desks {
             digest.word(desk.as_ref().map_or(0, |d| d.digest().cast_signed()));
+        }
+        for keep in self.keeps.iter().flatten() {
+            keep.digest(&mut digest);
         }
         digest.finish()
     }
@@ -115,8 +137,8 @@ impl Engine {
     /// The desk that was being stepped when a panic unwound through `step`; `None` when the panic was
     /// elsewhere, which ends the process.
     #[must_use]
-    pub const fn stepping(&self) -> Option<SymbolId> {
-        self.stepping
+    pub fn stepping(&self) -> Option<SymbolId> {
+        self.stepping.map(|(symbol, _)| symbol)
     }
 
     // ------------------------------------------------------------------ routing
@@ -132,10 +154,13 @@ impl Engine {
         let Some(Some(desk)) = self.desks.get_mut(usize::from(symbol.0)) else {
             return;
         };
-        self.stepping = Some(symbol);
+        self.stepping = Some((symbol, actions.as_slice().len()));
         desk.on_step_begins(now.mono);
         what(desk, &mut self.shared, actions);
         desk.act(now, &mut self.shared, actions);
+        if let Some(Some(keep)) = self.keeps.get_mut(usize::from(symbol.0)) {
+            keep.on_step_done(desk);
+        }
         self.stepping = None;
     }
 
@@ -154,7 +179,7 @@ impl Engine {
 
     fn on_wakeup(&mut self, now: Now, actions: &mut Actions) {
         for index in 0..self.desks.len() {
-            let due = self.desks.get(index).and_then(|d| d.as_ref()?.next_due());
+            let due = self.keeps.get(index).and_then(|k| k.as_ref()?.due);
             if due.is_some_and(|(at, _)| at <= now.mono)
                 && let Ok(id) = u16::try_from(index)
             {
@@ -170,6 +195,7 @@ impl Engine {
         market: &Market<'_>,
         actions: &mut Actions,
     ) {
+        self.on_parked_market(symbol, market);
         self.with_desk(now, symbol, actions, |desk, shared, actions| {
             desk.on_market(now, market, shared, actions);
         });
@@ -178,9 +204,12 @@ impl Engine {
     fn on_account(&mut self, now: Now, account: &Account<'_>, actions: &mut Actions) {
         match account {
             Account::Order(update) => self.on_order_update(now, update, actions),
-            Account::Lite(lite) => self.with_desk(now, lite.symbol, actions, |desk, _, actions| {
-                desk.on_lite_fill(now, lite, actions);
-            }),
+            Account::Lite(lite) => {
+                self.on_parked_lite_fill(lite);
+                self.with_desk(now, lite.symbol, actions, |desk, _, actions| {
+                    desk.on_lite_fill(now, lite, actions);
+                });
+            }
             Account::Update(update) => self.on_account_update(now, update, actions),
             Account::ListenKeyExpired => {
                 actions.push(Action::RenewListenKey);
@@ -220,19 +249,24 @@ impl Engine {
         self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));
     }
 
-    /// Desks of removed symbols of which nothing is open any more. A position that remains is nobody's from now on.
-    fn forget_removed(&mut self, now: Now, actions: &mut Actions) {
-        for place in &mut self.desks {
-            let Some(desk) = place.take_if(|d| d.removed_at.is_some() && d.is_ended()) else {
+    /// Removed symbols of which nothing is open any more, their desks lost or not. A position that remains is nobody's
+    /// from now on.
+    fn forget_removed(&mut self, actions: &mut Actions) {
+        for (place, kept) in self.desks.iter_mut().zip(&mut self.keeps) {
+            let desk = place.take_if(|d| d.removed_at.is_some() && d.is_ended());
+            let Some(keep) = kept.take_if(|k| desk.is_some() || k.is_lost_and_over()) else {
                 continue;
             };
-            self.shared.on_notional(desk.symbol, Quote::ZERO);
-            desk.say(What::Removed(desk.size()), actions);
+            self.shared.on_notional(keep.symbol, Quote::ZERO);
+            actions.say(Notice {
+                symbol: Some(keep.symbol),
+                what: What::Removed(keep.books.size()),
+            });
             if self.ended.len() >= SYMBOLS_MAX {
                 // A driver that does not take them does not need them.
                 self.ended.pop_front();
             }
-            self.ended.push_back(SymbolView::of(&desk, now));
+            self.ended.push_back(SymbolView::of_kept(&keep));
         }
     }
 
@@ -242,6 +276,7 @@ impl Engine {
     }
 
     fn on_order_update(&mut self, now: Now, update: &OrderUpdate, actions: &mut Actions) {
+        self.on_parked_update(now.mono, update);
         self.with_desk(
             now,
             update.report.symbol,
@@ -262,6 +297,7 @@ impl Engine {
         if update.reason == AccountReason::Funding
             && let Some(symbol) = update.symbol.or_else(|| self.only_symbol())
         {
+            self.on_parked_funding(symbol, balance.change, update.time);
             self.with_desk(now, symbol, actions, |desk, _, _| {
                 // A repetition changes nothing; an amount beyond the books is caught by reconciliation.
                 let _booked = desk.position.on_funding(balance.change, update.time);
@@ -270,7 +306,7 @@ impl Engine {
     }
 
     fn only_symbol(&self) -> Option<SymbolId> {
-        let mut ids = self.desks.iter().flatten().map(|d| d.symbol);
+        let mut ids = self.keeps.iter().flatten().map(|k| k.symbol);
         ids.next().filter(|_| ids.next().is_none())
     }
 
@@ -285,6 +321,7 @@ impl Engine {
                 })
             }
             Reply::CancelAll(symbol, outcome) => {
+                self.on_parked_cancel_reply(now.mono, *symbol, outcome, actions);
                 self.with_desk(now, *symbol, actions, |desk, shared, actions| {
                     desk.on_cancel_all_reply(now, outcome, shared, actions);
                 })
@@ -295,6 +332,7 @@ impl Engine {
                 outcome,
             } => {
                 if let Some(orders) = self.accepted(now, Some(*symbol), outcome, actions) {
+                    self.on_parked_orders(now.mono, *symbol, *requested_at, orders, actions);
                     self.with_desk(now, *symbol, actions, |desk, shared, actions| {
                         desk.on_open_orders(now, *requested_at, orders, shared, actions);
                     });
@@ -421,6 +459,7 @@ impl Engine {
                 what: What::Resumed,
             });
         }
+        self.on_parked_operator(now.mono, operator, actions);
         self.with_desks(now, actions, |desk, shared, actions| match operator {
             Operator::Resume => desk.on_resume(now.mono),
             Operator::CancelAll => desk.pull(now, shared, actions),
@@ -431,10 +470,15 @@ impl Engine {
     fn on_config(&mut self, now: Now, config: &Config<'_>, actions: &mut Actions) {
         match config {
             Config::Add(symbol, instrument, params, resume) => {
-                let desk = Desk::new(*symbol, instrument, params, resume, now.mono);
-                self.add_desk(now, desk, actions);
+                if !self.on_parked_added(*symbol, instrument, params) {
+                    let desk = Desk::new(*symbol, instrument, params, resume, now.mono);
+                    self.add_desk(now, desk, actions);
+                }
             }
             Config::Change(symbol, params) => {
+                if let Some(Some(keep)) = self.keeps.get_mut(usize::from(symbol.0)) {
+                    keep.params = **params;
+                }
                 self.with_desk(now, *symbol, actions, |desk, _, actions| {
                     desk.on_params(params, now.mono, actions);
                 });
@@ -451,6 +495,9 @@ impl Engine {
                 });
             }
             Config::Remove(symbol) => {
+                if let Some(Some(keep)) = self.keeps.get_mut(usize::from(symbol.0)) {
+                    keep.kept.removed_at = keep.kept.removed_at.or(Some(now.mono));
+                }
                 self.with_desk(now, *symbol, actions, |desk, _, _| {
                     desk.removed_at = desk.removed_at.or(Some(now.mono));
                 });
@@ -470,48 +517,20 @@ impl Engine {
         }
         if self.desks.len() <= index {
             self.desks.resize_with(index + 1, || None);
+            self.keeps.resize_with(index + 1, || None);
         }
-        if let Some(place) = self.desks.get_mut(index) {
+        if let (Some(place), Some(keep)) = (self.desks.get_mut(index), self.keeps.get_mut(index)) {
+            *keep = Some(Keep::new(&desk));
             *place = Some(desk);
         }
-        // From connections that are up its first messages are expected now.
-        let links = [Link::Public, Link::Market].map(|link| (link, self.shared.is_up(link)));
-        self.with_desk(now, symbol, actions, |desk, _, actions| {
-            for (link, _) in links.iter().filter(|(_, is_up)| *is_up) {
-                desk.on_streams(streams_of(*link), true, now.mono, actions);
-            }
-        });
-    }
-
-    /// Discards a desk whose logic panicked: nothing of its state is used again. Its orders are cancelled
-    /// by symbol; the driver adds the symbol anew after a pause, and it boots from the exchange's truth.
-    pub fn on_desk_panicked(&mut self, actions: &mut Actions) {
-        let Some(symbol) = self.stepping.take() else {
-            return;
-        };
-        let Some(place) = self.desks.get_mut(usize::from(symbol.0)) else {
-            return;
-        };
-        let desk = place.take();
-        actions.say(Notice {
-            symbol: Some(symbol),
-            what: What::DeskPanicked,
-        });
-        // Of the discarded state only this is looked at: whether a cancel of everything would hit others.
-        match desk.filter(Desk::has_foreign_orders) {
-            None => actions.push(Action::CancelAll(symbol)),
-            Some(desk) => {
-                for order in desk.tracker.iter() {
-                    actions.push(Action::Cancel(symbol, order.id));
-                }
-            }
-        }
+        self.expect_streams(now, symbol, actions);
     }
 
     fn finish_stop(&mut self, actions: &mut Actions) {
         if self.shared.stopping
             && !self.is_stopped
             && self.desks.iter().flatten().all(Desk::is_ended)
+            && self.keeps.iter().flatten().all(Keep::is_clear)
         {
             self.is_stopped = true;
             actions.push(Action::Stopped);

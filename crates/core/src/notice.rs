@@ -84,8 +84,11 @@ pub enum What {
     MarginCall,
     /// The contract stopped or started trading.
     SymbolTrading(crate::event::ContractStatus),
-    /// The desk panicked and was discarded.
-    DeskPanicked,
+    /// The symbol's logic panicked and its state was discarded: the how-manieth panic of those that count, and the
+    /// pause before a new desk takes over, `None` at the limit.
+    DeskPanicked(u32, Option<Span>),
+    /// After that many panics a new desk boots from the exchange's truth.
+    DeskRestarted(u32),
     /// A configuration change was applied.
     ConfigApplied,
     /// A removed symbol is forgotten: nothing of ours is open, and a position that remains is managed by nobody.
@@ -145,6 +148,7 @@ impl What {
             | Self::Resumed
             | Self::DeadManArmed(_)
             | Self::ConfigApplied
+            | Self::DeskRestarted(_)
             | Self::OrderUnknown(_)
             | Self::CancelBudgetSpent => Severity::Info,
             Self::BookLost(_)
@@ -162,7 +166,7 @@ impl What {
             | Self::OrderOverflow(_)
             | Self::DeadManFailed(..)
             | Self::MarginCall
-            | Self::DeskPanicked => Severity::Severe,
+            | Self::DeskPanicked(..) => Severity::Severe,
             Self::StopLoss(_) | Self::Drawdown(_) | Self::SecondInstance => Severity::Emergency,
             Self::Halted(why, _) => match why {
                 HaltReason::Paused | HaltReason::Stopping => Severity::Info,

@@ -61,6 +61,8 @@ pub struct Position {
     seen: SeenTrades,
     /// Fills up to this instant are contained in `size` and `cost`.
     contains_until: Option<Wall>,
+    /// Grows with everything that may change the books.
+    revision: u64,
 }
 
 impl Position {
@@ -160,6 +162,12 @@ impl Position {
             .saturating_add(self.funding)
     }
 
+    /// Differs between two states of the same books if they differ.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Highest trade id in the books; a back-fill asks for what follows the last one it confirmed.
     #[must_use]
     pub fn trade_id_max(&self) -> Option<i64> {
@@ -175,6 +183,7 @@ impl Position {
     /// Declares every trade up to `id` to be in the books already (from the journal, before the first
     /// fill): a delivery of one is [`Booked::TooOld`].
     pub fn start_after(&mut self, id: i64) {
+        self.revision = self.revision.wrapping_add(1);
         self.seen.forget_through(id);
     }
 
@@ -186,6 +195,7 @@ impl Position {
         fill: &Fill,
         time: Wall,
     ) -> Booked {
+        self.revision = self.revision.wrapping_add(1);
         let trade = (side, fill.price, fill.size);
         match self.seen.sight(fill.trade_id) {
             Sight::Known(Standing::Complete) => Booked::Duplicate,
@@ -218,6 +228,7 @@ impl Position {
     /// Books size and price of a TRADE_LITE at once; the ORDER_TRADE_UPDATE of the same trade then only
     /// adds the fee.
     pub fn on_lite(&mut self, instrument: &Instrument, lite: &LiteFill) -> Booked {
+        self.revision = self.revision.wrapping_add(1);
         match self.seen.sight(lite.trade_id) {
             Sight::Known(Standing::Complete | Standing::Traded | Standing::Skipped) => {
                 Booked::Duplicate
@@ -248,6 +259,7 @@ impl Position {
         let Some(funding) = self.funding.checked_add(amount) else {
             return Booked::Unbookable;
         };
+        self.revision = self.revision.wrapping_add(1);
         self.funding = funding;
         self.funding_time = Some(time);
         Booked::New
@@ -263,6 +275,7 @@ impl Position {
         report: &PositionReport,
         as_of: Wall,
     ) -> Repaired {
+        self.revision = self.revision.wrapping_add(1);
         let repaired = Repaired {
             ours: self.size,
             theirs: report.size,

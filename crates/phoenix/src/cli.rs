@@ -32,6 +32,7 @@ enum Command {
 
 /// Parses the process's arguments, runs the command, and gives the exit code.
 pub fn main() -> ExitCode {
+    crate::live::contain::tell_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -4,6 +4,7 @@ pub mod books;
 pub mod clock;
 pub mod clock_sync;
 pub mod cold;
+pub mod contain;
 pub mod hot;
 pub mod links;
 pub mod listen_key;

@@ -4,11 +4,13 @@
 mod account;
 mod dead_man;
 mod halt;
+pub(super) mod kept;
 mod market;
 mod quote;
 mod truth;
 mod vouch;
 
+use super::contain::DeskFault;
 use super::record::{Moment, Record};
 use super::requests::Request;
 use super::shared::Shared;
@@ -104,6 +106,8 @@ pub struct Desk {
     pub(super) began_at: Mono,
     /// Since when it only ends: its symbol is no longer traded.
     pub(super) removed_at: Option<Mono>,
+    /// Put in on purpose, for drills.
+    pub(super) fault: Option<DeskFault>,
 }
 
 impl Desk {
@@ -165,6 +169,7 @@ impl Desk {
             second_instance: false,
             began_at: now,
             removed_at: None,
+            fault: None,
         }
     }
 
@@ -396,6 +401,7 @@ impl Desk {
                 | Timer::Halt
                 | Timer::Stop
                 | Timer::DeadMan
+                | Timer::Restart
                 | Timer::Sample => {}
             }
         }
@@ -474,6 +480,7 @@ impl Desk {
         (self.reducing_paused.buy, self.reducing_paused.sell).hash(&mut digest);
         (self.vouch.facts(), self.snapshot_at, self.snapshots_failed).hash(&mut digest);
         (self.layers_before, self.removed_at, self.second_instance).hash(&mut digest);
+        self.fault.hash(&mut digest);
         self.is_position_high.hash(&mut digest);
         digest.finish()
     }

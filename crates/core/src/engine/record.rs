@@ -78,6 +78,18 @@ impl Record {
             .max(u32::try_from(moment.open).unwrap_or(u32::MAX));
     }
 
+    /// The desk is gone; until its successor's first step nothing of ours counts as resting.
+    pub fn on_gone(&mut self, now: Mono) {
+        if let Some(last) = self
+            .last
+            .filter(|_| self.was_two_sided && self.ready_at.is_some())
+        {
+            self.two_sided = self.two_sided.saturating_add(now.since(last));
+        }
+        self.last = Some(now);
+        self.was_two_sided = false;
+    }
+
     /// Notes, before anything is changed by a step, how old the data is on which open orders rest.
     pub fn on_data_age(&mut self, age: Span) {
         self.time_at_risk_max = self.time_at_risk_max.max(age);

@@ -4,6 +4,7 @@ mod accounted;
 mod alive;
 mod boot;
 mod bounded;
+mod contained;
 mod dead_man;
 mod fresh;
 mod operator;

@@ -25,15 +25,18 @@ pub enum Timer {
     DeadMan,
     /// A graceful end makes its next step.
     Stop,
+    /// After a panic: what is open is asked for, or a new desk takes over. Kept by the engine, never by a desk.
+    Restart,
 }
 
 impl Timer {
     /// Every timer, in the order in which those due at one instant run.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Liveness,
         Self::Orders,
         Self::Halt,
         Self::Stop,
+        Self::Restart,
         Self::Snapshot,
         Self::Reconcile,
         Self::DeadMan,

@@ -1,5 +1,6 @@
 //! Owns the plain snapshot that dashboard, metrics, health and tests read; computes nothing that decides.
 
+use super::contain::Keep;
 use super::desk::Desk;
 use super::record::Record;
 use super::shared::Shared;
@@ -115,13 +116,8 @@ pub struct OrderView {
 }
 
 impl View {
-    /// Takes the present state over; reuses its memory.
-    pub(super) fn refresh<'a>(
-        &mut self,
-        now: Now,
-        shared: &Shared,
-        desks: impl Iterator<Item = &'a Desk>,
-    ) {
+    /// Takes over what concerns the account; the symbols follow. Reuses its memory.
+    pub(super) fn begin(&mut self, now: Now, shared: &Shared) {
         self.now = now;
         self.session = shared.ids.session();
         self.halt = shared.halt;
@@ -130,13 +126,62 @@ impl View {
         self.wallet = shared.wallet;
         self.weight_used = shared.weight.used(now.mono);
         self.symbols.clear();
-        self.symbols
-            .extend(desks.map(|desk| SymbolView::of(desk, now)));
+    }
+
+    /// Adds a symbol.
+    pub(super) fn add_desk(&mut self, desk: &Desk) {
+        self.symbols.push(SymbolView::of(desk, self.now));
+    }
+
+    /// Adds a symbol whose desk was lost and has no successor yet.
+    pub(super) fn add_parked(&mut self, keep: &Keep) {
+        self.symbols.push(SymbolView::of_kept(keep));
     }
 }
 
 impl SymbolView {
-    pub(super) fn of(desk: &Desk, now: Now) -> Self {
+    /// Of a desk that is lost or ended only the books are known.
+    pub(super) fn of_kept(keep: &Keep) -> Self {
+        let books = &keep.books;
+        Self {
+            symbol: keep.symbol,
+            began_at: keep.kept.began_at,
+            removed_at: keep.kept.removed_at,
+            mode: Mode::Halt,
+            obstacle: Some(Missing::Halt),
+            halt: keep
+                .is_parked()
+                .then(|| (HaltReason::Panics, keep.restart_at())),
+            explanation: Explanation {
+                mode: Mode::Halt,
+                ..Explanation::default()
+            },
+            touch: None,
+            mark: None,
+            position: books.size(),
+            net_max: keep.params.risk.net_max,
+            layers: keep.params.quoting.layers,
+            cancels_per_min_limit: keep.params.orders.cancels_per_min_max,
+            entry: books.entry(&keep.instrument),
+            realized: books.realised(),
+            unrealized: None,
+            cost: books.cost(),
+            fees: books.fees(),
+            funding: books.funding(),
+            trade_id_max: books.trade_id_max(),
+            orders: Vec::new(),
+            expected: PerSide::default(),
+            resting: PerSide::default(),
+            exposure: PerSide::default(),
+            ages: [None; 3],
+            lag: None,
+            cancels_last_min: 0,
+            dead_man_deadline: None,
+            record: keep.kept.record,
+        }
+    }
+
+    fn of(desk: &Desk, now: Now) -> Self {
         let count = |side: Side| desk.tracker.resting_count(side);
         let wanted = |side: Side| desk.expected(side);
         Self {

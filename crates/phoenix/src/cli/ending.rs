@@ -25,7 +25,7 @@ pub fn tell(finished: &Finished, usage: Usage, durable: bool, json: bool) -> Exi
     match (summary.open_orders_end, finished.ended) {
         (Some(0), Ended::Stopped) => Exit::Designed,
         (Some(0), Ended::Abandoned) => Exit::Designed,
-        (Some(0), Ended::HotGone) => Exit::Failure,
+        (Some(0), Ended::HotGone | Ended::ColdPanicked) => Exit::Panicked,
         (Some(_) | None, _) => Exit::Unclean,
     }
 }
@@ -88,6 +88,14 @@ pub fn tell_start_error(command: &str, error: &StartError) -> Exit {
         StartError::Journal(why) => {
             eprintln!("phoenix {command}: {why}");
             Exit::Failure
+        }
+        StartError::Fault(why) => {
+            eprintln!("phoenix {command}: {why}");
+            Exit::Config
+        }
+        StartError::Panicked => {
+            eprintln!("phoenix {command}: {error}");
+            Exit::Panicked
         }
         StartError::System(why) => {
             eprintln!("phoenix {command}: {why}");

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 pub const HELP: &str = "\
 Exit codes: 0 as designed; 1 unexpected failure; 2 bad configuration, arguments or keys;
 3 another instance holds the account; 4 the venue could not be used; 5 stopped, but orders
-may still be open. `health` has its own: 0 healthy, 1 warning, 2 severe.";
+may still be open; 6 a panic or hang outside a symbol's logic, everything is cancelled. `health` has its own: 0 healthy, 1 warning, 2 severe.";
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Exit {
     Venue,
     /// Stopped, but an order may still be open or its state is unknown: someone must look now.
     Unclean,
+    /// A thread of ours panicked, hung, or ended by itself; nothing of ours is left at the exchange. A supervisor restarts.
+    Panicked,
 }
 
 impl Exit {
@@ -35,6 +37,7 @@ impl Exit {
             Self::Busy => 3,
             Self::Venue => 4,
             Self::Unclean => 5,
+            Self::Panicked => 6,
         }
     }
 }

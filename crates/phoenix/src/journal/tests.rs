@@ -565,6 +565,36 @@ fn closing_gives_up_on_a_disk_that_keeps_refusing_and_says_what_is_lost() {
     assert!(unwritten.to_string().contains("locked"), "{unwritten}");
 }
 
+/// Stands for a mistake of ours in the writing of one record.
+pub(super) fn panic_over_poison(record: &Record) {
+    if let Record::Notice(notice) = record {
+        assert!(notice.code != "poison", "a poisonous record");
+    }
+}
+
+#[test]
+fn a_record_over_which_the_writer_panics_costs_that_record_only() {
+    let bench = Bench::new();
+    let writer = bench.open().start().expect("a thread");
+    let recorder = writer.recorder();
+    for record in [
+        Record::Fill(fill(1)),
+        Record::Notice(notice("poison")),
+        Record::Notice(notice("good")),
+        Record::Fill(fill(2)),
+    ] {
+        recorder.record(record).expect("room");
+    }
+    flush(&recorder);
+    recorder.record(Record::Fill(fill(3))).expect("room");
+    flush(&recorder);
+    let status = recorder.status();
+    assert_eq!((status.refused_total, status.waiting), (1, 0));
+    assert_eq!(status.error, None);
+    writer.close().expect("everything else is written");
+    assert_eq!(bench.state().symbols["ETHUSDC"].fills, 3);
+}
+
 #[test]
 fn one_wrong_record_does_not_hold_up_the_others() {
     let bench = Bench::new();

@@ -12,8 +12,11 @@
 //!
 //! A failing disk stops nothing: the batch is kept and tried again until it is
 //! written, the queues take what comes meanwhile, and [`Status::error`] says why.
+//! Nor does a panic over a record: the batch is written one by one, and the record
+//! that panics again is left out like one that the database refuses.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -276,6 +279,12 @@ struct Pen {
     shared: Arc<Shared>,
 }
 
+/// Why a batch was not written.
+enum Failure {
+    Database(rusqlite::Error),
+    Panicked,
+}
+
 /// What one round gathered.
 #[derive(Default)]
 struct Batch {
@@ -292,7 +301,7 @@ impl Pen {
             let batch = self.gather();
             let stopping = batch.ended || self.shared.stopping.load(Ordering::Relaxed);
             let idle = batch.records.is_empty();
-            if let Err(reason) = self.write(&batch.records) {
+            if let Err(reason) = self.write(batch.records) {
                 let waiting = self.shared.waiting.load(Ordering::Relaxed);
                 return Err(Unwritten {
                     records: waiting,
@@ -345,23 +354,31 @@ impl Pen {
     }
 
     /// Writes the batch, however long it takes; gives up only when told to stop.
-    fn write(&mut self, records: &VecDeque<Record>) -> Result<(), String> {
+    fn write(&mut self, mut records: VecDeque<Record>) -> Result<(), String> {
         if records.is_empty() {
             return Ok(());
         }
-        let mut attempts = 0;
-        loop {
-            let Err(error) = self.attempt(records) else {
-                self.shared.note_error(None);
-                self.shared
-                    .waiting
-                    .fetch_sub(records.len(), Ordering::Relaxed);
-                self.shared
-                    .written
-                    .fetch_add(records.len() as u64, Ordering::Relaxed);
-                return Ok(());
+        let (mut attempts, mut together) = (0, BATCH_MAX.max(records.len()));
+        while !records.is_empty() {
+            let count = together.min(records.len());
+            let reason = match self.attempt_contained(&records, count) {
+                Ok(()) => {
+                    self.shared.note_error(None);
+                    self.on_written(records.drain(..count).len());
+                    continue;
+                }
+                Err(Failure::Panicked) if count > 1 => {
+                    together = 1;
+                    continue;
+                }
+                Err(Failure::Panicked) => {
+                    tracing::error!(record = ?records.front(), "the journal panics over a record: it is left out");
+                    self.shared.refused.fetch_add(1, Ordering::Relaxed);
+                    self.on_written(records.drain(..count).len());
+                    continue;
+                }
+                Err(Failure::Database(error)) => error.to_string(),
             };
-            let reason = error.to_string();
             self.shared.note_error(Some(reason.clone()));
             if self.shared.stopping.load(Ordering::Relaxed) {
                 attempts += 1;
@@ -371,14 +388,38 @@ impl Pen {
             }
             std::thread::sleep(RETRY);
         }
+        Ok(())
     }
 
-    fn attempt(&mut self, records: &VecDeque<Record>) -> rusqlite::Result<()> {
+    fn on_written(&self, count: usize) {
+        self.shared.waiting.fetch_sub(count, Ordering::Relaxed);
+        self.shared
+            .written
+            .fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// The first `count` records in one transaction. Unwinding rolls it back, and nothing else is changed before the
+    /// commit, so what `AssertUnwindSafe` asserts holds.
+    fn attempt_contained(
+        &mut self,
+        records: &VecDeque<Record>,
+        count: usize,
+    ) -> Result<(), Failure> {
+        let attempt = AssertUnwindSafe(|| self.attempt(records.iter().take(count)));
+        match catch_unwind(attempt) {
+            Ok(outcome) => outcome.map_err(Failure::Database),
+            Err(_) => Err(Failure::Panicked),
+        }
+    }
+
+    fn attempt<'a>(&mut self, records: impl Iterator<Item = &'a Record>) -> rusqlite::Result<()> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut refused = 0;
         for record in records {
+            #[cfg(test)]
+            super::tests::panic_over_poison(record);
             match store::write(&transaction, record) {
                 Ok(()) => {}
                 // One wrong record must not hold up all others for ever. SQLite undoes just the failed statement.

@@ -33,6 +33,12 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// A graceful end that takes longer than this is abandoned; what is open is then cancelled from outside.
 pub const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Records of the books that wait in memory while the journal takes none. A further one is not kept: the exchange
+/// still has every fill, and the next start asks for those that the journal lacks.
+const BACKLOG_MAX: usize = 65_536;
+/// Longest wait for room in the hot thread's queue.
+const TELL_LIMIT: Duration = Duration::from_secs(1);
+
 /// How the run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -40,8 +46,10 @@ pub enum Ended {
     Stopped,
     /// The graceful end took too long or was cut short.
     Abandoned,
-    /// The hot thread ended by itself.
+    /// The hot thread panicked, hangs, or ended by itself.
     HotGone,
+    /// The cold side panicked.
+    ColdPanicked,
 }
 
 /// Requests of the outside world to end or change the run.
@@ -73,6 +81,9 @@ pub struct Cold {
     was_killed: bool,
     /// When to stop by itself.
     deadline: Option<Instant>,
+    panic_at: Option<Instant>,
+    /// Why the journal could not be written when that was last looked at.
+    journal_error: Option<String>,
     stopping_since: Option<Instant>,
     sampled_at: Instant,
     pruned_at: Instant,
@@ -121,6 +132,8 @@ pub struct ColdSetup {
     pub kill_file: Option<PathBuf>,
     /// Length of the run, if bounded.
     pub seconds: Option<Duration>,
+    /// When a drill wants this side to panic.
+    pub panic_after: Option<Duration>,
 }
 
 impl Cold {
@@ -141,6 +154,8 @@ impl Cold {
             kill_file: setup.kill_file,
             was_killed: false,
             deadline: setup.seconds.map(|s| now + s),
+            journal_error: None,
+            panic_at: setup.panic_after.map(|after| now + after),
             stopping_since: None,
             sampled_at: now,
             pruned_at: now,
@@ -257,13 +272,17 @@ impl Cold {
     }
 
     async fn tell_hot(&self, message: ToHot) {
-        if self.to_hot.send(message).await.is_err() {
-            tracing::debug!("the hot thread is gone");
+        // One that hangs takes nothing: it must not hang this side too.
+        if self.to_hot.send_timeout(message, TELL_LIMIT).await.is_err() {
+            tracing::debug!("the hot thread is gone or takes no messages");
         }
     }
 
     async fn on_tick(&mut self) -> bool {
         self.write_backlog();
+        if self.panic_at.is_some_and(|at| Instant::now() >= at) {
+            panic!("injected fault: the cold thread panics");
+        }
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
             self.deadline = None;
             self.begin_stop().await;
@@ -433,7 +452,9 @@ impl Cold {
     fn record_in(recorder: Option<&Recorder>, backlog: &mut VecDeque<Record>, record: Record) {
         let Some(recorder) = recorder else { return };
         if !backlog.is_empty() {
-            backlog.push_back(record);
+            if backlog.len() < BACKLOG_MAX {
+                backlog.push_back(record);
+            }
             return;
         }
         match recorder.record(record) {
@@ -452,6 +473,18 @@ impl Cold {
         let Some(recorder) = &self.recorder else {
             return;
         };
+        // Told when it changes: trading goes on, what waits is written as soon as that works again.
+        let error = recorder.status().error;
+        if error != self.journal_error {
+            match &error {
+                Some(why) => {
+                    tracing::error!(code = "journal", "the journal cannot be written: {why}");
+                    self.alerts.push_back(format!("journal: {why}"));
+                }
+                None => tracing::info!(code = "journal", "the journal is written again"),
+            }
+            self.journal_error = error;
+        }
         while let Some(record) = self.backlog.pop_front() {
             if let Err(Backlog::Returned(record)) = recorder.record(record) {
                 self.backlog.push_front(*record);

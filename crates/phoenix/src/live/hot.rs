@@ -4,6 +4,8 @@
 mod symbols;
 
 use super::clock::Clock;
+use super::contain;
+use super::contain::faults::{self, Fault, Planned};
 use super::links::{AfterLoss, LinkEvent, LinkSlot, Target};
 use super::orders::{Answered, Desk, OrderChannel, OrderEvent};
 use super::paper::Paper;
@@ -15,12 +17,11 @@ use crate::binance::decode::user::UserDecoder;
 use crate::binance::decode::{AccountScope, Control, Decoded};
 use crate::binance::limits::Used;
 use crate::binance::routes::Venue;
-use crate::net::{Endpoint, NetError};
+use crate::net::NetError;
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
 use phoenix_core::event::{
-    Account, AccountReason, Event, Link, LinkState, Malformed, Operator, OrderCounts, Outcome,
-    Reply, Stream, Why,
+    Account, Event, Link, LinkState, Malformed, Operator, OrderCounts, Outcome, Reply, Stream, Why,
 };
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
@@ -80,6 +81,8 @@ pub struct HotSetup {
     pub symbols: Vec<OwnedConfig>,
     /// Whether orders are decided but not sent.
     pub dry_run: bool,
+    /// What a drill breaks.
+    pub faults: Vec<Planned>,
     /// What of the shell can change while it runs.
     pub tuning: Tuning,
 }
@@ -112,6 +115,8 @@ pub struct Hot {
     dropped: u64,
     unreadable: u64,
     is_over: bool,
+    faults: Vec<Planned>,
+    started: Mono,
 }
 
 impl Hot {
@@ -157,6 +162,8 @@ impl Hot {
             dropped: 0,
             unreadable: 0,
             is_over: false,
+            faults: setup.faults,
+            started: now,
         };
         for config in &setup.symbols {
             hot.step(&config.event());
@@ -171,6 +178,7 @@ impl Hot {
         while !self.is_over {
             let woken = std::future::poll_fn(|cx| self.poll_woken(cx)).await;
             self.on_woken(woken);
+            self.strike_faults();
             self.drain_answers();
             self.drain_paper();
             self.poll_symbols();
@@ -225,6 +233,7 @@ impl Hot {
             Woken::Orders(Some(OrderEvent::Used(used))) => self.on_used(used),
             Woken::Orders(None) => {}
             Woken::Cold(message) => self.on_cold(message),
+            // The session pulls the orders from outside, or the process is ending and the dead-man switch does it.
             Woken::ColdGone => self.is_over = true,
             Woken::Timer => self.step(&Event::Wakeup),
         }
@@ -280,8 +289,8 @@ impl Hot {
         match decoded {
             Decoded::Event(event) => {
                 self.actions.clear();
-                self.engine.step(now, &event, &mut self.actions);
-                let told = of_account(&event, now);
+                contain::step(&mut self.engine, now, &event, &mut self.actions);
+                let told = ToCold::of_account(&event, now);
                 self.carry_out(now);
                 if let Some(message) = told {
                     self.tell(message);
@@ -322,7 +331,7 @@ impl Hot {
     fn on_cold(&mut self, message: ToHot) {
         match message {
             ToHot::Reply(reply) => self.on_reply(&reply),
-            ToHot::ListenKey(key) => match target_of(&self.venue.user_url(&key)) {
+            ToHot::ListenKey(key) => match Target::parse(&self.venue.user_url(&key)) {
                 Ok(target) => self.user.retarget(target),
                 Err(error) => tracing::error!(%error, "the user stream's address cannot be used"),
             },
@@ -367,7 +376,7 @@ impl Hot {
     fn step(&mut self, event: &Event<'_>) {
         let now = self.clock.now();
         self.actions.clear();
-        self.engine.step(now, event, &mut self.actions);
+        contain::step(&mut self.engine, now, event, &mut self.actions);
         self.carry_out(now);
     }
 
@@ -451,8 +460,8 @@ impl Hot {
         if link != Link::Orders {
             let now = self.clock.now();
             let mut actions = Actions::default();
-            self.engine
-                .step(now, &Event::Link(link, LinkState::Down), &mut actions);
+            let down = Event::Link(link, LinkState::Down);
+            contain::step(&mut self.engine, now, &down, &mut actions);
             for action in actions.as_slice() {
                 // Nothing that reconnects can follow from a link that is down: no recursion.
                 if !matches!(action, Action::Reconnect(_)) {
@@ -468,9 +477,26 @@ impl Hot {
             return;
         }
         self.view_at = now.mono.after(VIEW_EVERY);
-        self.engine.refresh_view(now);
+        self.actions.clear();
+        contain::refresh_view(&mut self.engine, now, &mut self.actions);
         let view = Box::new(self.engine.view().clone());
         self.tell(ToCold::View(view));
+        self.carry_out(now);
+    }
+
+    /// What a drill wants broken by now; the view's timer wakes the loop often enough.
+    fn strike_faults(&mut self) {
+        for planned in faults::take_due(&mut self.faults, self.clock.mono().since(self.started)) {
+            match planned.fault {
+                Fault::Hot => panic!("injected fault: the hot thread panics"),
+                Fault::Cold => {}
+                Fault::Strategy(fault, symbol) => {
+                    if let Some(contract) = self.contracts.by_name(symbol.as_bytes()) {
+                        self.engine.inject(contract.id, fault);
+                    }
+                }
+            }
+        }
     }
 
     fn set_timer(&mut self) {
@@ -509,39 +535,6 @@ impl Hot {
             self.backlog.remove(0);
         }
     }
-}
-
-/// What the journal wants to know of an account event.
-fn of_account(event: &Event<'_>, now: Now) -> Option<ToCold> {
-    let Event::Account(account) = event else {
-        return None;
-    };
-    match account {
-        Account::Order(update) => Some(ToCold::Updated(Box::new(*update), now)),
-        Account::Update(update) if update.reason == AccountReason::Funding => Some(
-            ToCold::Funding(update.symbol?, update.balance?.change.raw(), update.time),
-        ),
-        Account::Update(_)
-        | Account::Lite(_)
-        | Account::ListenKeyExpired
-        | Account::MarginCall
-        | Account::Malformed(_) => None,
-    }
-}
-
-/// Splits a stream URL into host and request target.
-fn target_of(url: &str) -> Result<Target, NetError> {
-    let (base, path_and_query) = match url.find("://").and_then(|at| {
-        let rest = url.get(at + 3..)?;
-        rest.find('/').map(|slash| at + 3 + slash)
-    }) {
-        Some(split) => url.split_at(split),
-        None => (url, ""),
-    };
-    Ok(Target {
-        endpoint: Endpoint::parse(base)?,
-        path_and_query: path_and_query.to_owned(),
-    })
 }
 
 impl std::fmt::Debug for Hot {

@@ -26,6 +26,26 @@ pub struct Target {
     pub path_and_query: String,
 }
 
+impl Target {
+    /// Splits a stream URL into host and request target.
+    ///
+    /// # Errors
+    /// [`NetError::Url`] when it cannot be used.
+    pub fn parse(url: &str) -> Result<Self, NetError> {
+        let (base, path_and_query) = match url.find("://").and_then(|at| {
+            let rest = url.get(at + 3..)?;
+            rest.find('/').map(|slash| at + 3 + slash)
+        }) {
+            Some(split) => url.split_at(split),
+            None => (url, ""),
+        };
+        Ok(Self {
+            endpoint: Endpoint::parse(base)?,
+            path_and_query: path_and_query.to_owned(),
+        })
+    }
+}
+
 /// What a link reports.
 #[derive(Debug)]
 pub enum LinkEvent {

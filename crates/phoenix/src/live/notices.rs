@@ -117,9 +117,10 @@ pub fn words(notice: &Notice, instrument: Option<&Instrument>) -> Words {
         What::SymbolTrading(status) => {
             ("symbol_trading", format!("the contract is now {status:?}"))
         }
-        What::DeskPanicked => (
-            "desk_panicked",
-            "the symbol's logic failed and is rebuilt".to_owned(),
+        What::DeskPanicked(count, pause) => ("desk_panicked", panicked(count, pause)),
+        What::DeskRestarted(count) => (
+            "desk_restarted",
+            format!("the symbol boots from the exchange's truth after panic {count}"),
         ),
         What::ConfigApplied => (
             "config_applied",
@@ -144,10 +145,23 @@ pub fn words(notice: &Notice, instrument: Option<&Instrument>) -> Words {
     }
 }
 
+fn panicked(count: u32, pause: Option<Span>) -> String {
+    let then = match pause {
+        Some(pause) => format!("restart in {} at the earliest", seconds(pause)),
+        None => "no further restart".to_owned(),
+    };
+    format!(
+        "the symbol's logic panicked ({count} within ten minutes): its state is discarded, its orders are cancelled; {then}"
+    )
+}
+
 fn halted(why: HaltReason, span: Option<Span>) -> String {
     match span {
         Some(span) => format!("halted ({why:?}) for {}", seconds(span)),
         None if why == HaltReason::Stopping => "stopping: cancelling everything".to_owned(),
+        None if why == HaltReason::Panics => {
+            "stays stopped after too many panics, its position stays as it is: look at the log, then resume".to_owned()
+        }
         None => format!("halted ({why:?}) until an operator resumes"),
     }
 }

@@ -3,26 +3,26 @@
 
 mod boot;
 mod changes;
+mod end;
 mod outside;
 mod symbols;
 
 use super::books::Books;
 use super::clock::{Clock, OffsetEstimate};
-use super::cold::{Cold, ColdSetup, Desk, Ended, cancel_all, open_orders};
+use super::cold::{Cold, ColdSetup, Desk, Ended};
+use super::contain::faults::{Fault, Planned, planned};
 use super::hot::{Hot, HotSetup};
 use super::links::Target;
 use super::orders::OrderChannel;
 use super::rest::Rest;
 use super::tuning;
 use super::wire::{TO_COLD_MAX, TO_HOT_MAX};
-use super::{clock_sync, listen_key};
+use super::{clock_sync, contain, listen_key};
 use crate::binance::routes::Venue;
 use crate::binance::sign::Signer;
 use crate::config::params::ShellParams;
 use crate::config::{Config, Issue, OrderChannel as ChannelChoice};
 use crate::journal::JournalError;
-use crate::journal::record::Record;
-use crate::journal::writer::Writer;
 use crate::lock::{InstanceLock, LockError};
 use crate::logging::LevelHandle;
 use crate::net::{Endpoint, NetError};
@@ -30,9 +30,7 @@ use crate::secrets::KeyKind;
 use changes::Changes;
 use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::engine::{Engine, SYMBOLS_MAX};
-use phoenix_core::event::Outcome;
 use phoenix_core::instrument::{Instrument, SymbolId};
-use phoenix_core::order::Owner;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,6 +84,12 @@ pub enum StartError {
     /// An address.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// A fault for a drill that cannot be put in here.
+    #[error("{0}")]
+    Fault(String),
+    /// A panic outside of both threads' loops; what is open is left to the dead-man switch.
+    #[error("a panic ended the session; orders may be open until the dead-man switch fires")]
+    Panicked,
 }
 
 /// What the exchange says of a symbol's orders at the end.
@@ -146,11 +150,14 @@ pub fn run(setup: Setup) -> Result<Finished, StartError> {
         .thread_name("phoenix-cold")
         .enable_all()
         .build()?;
-    runtime.block_on(run_on(setup))
+    runtime
+        .block_on(contain::caught(run_on(setup)))
+        .unwrap_or(Err(StartError::Panicked))
 }
 
 async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let started = Instant::now();
+    let faults = planned_faults(&setup)?;
     let since = jiff::Timestamp::now().to_string();
     let _lock = InstanceLock::take(&setup.config.global.state_dir, &setup.fingerprint, &since)?;
     let clock = Clock::default();
@@ -178,6 +185,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
             account: booted.account.clone(),
             symbols: booted.symbols.clone(),
             dry_run: setup.dry_run,
+            faults: faults.clone(),
             tuning: tuning.clone(),
         },
         Orders {
@@ -190,8 +198,8 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     )?;
     let (wanted, wants_key) = mpsc::channel(4);
     let (refused, clock_refusals) = mpsc::channel(4);
-    let keeper = tokio::spawn(listen_key::keep(rest.clone(), wants_key, to_hot.clone()));
-    let timekeeper = tokio::spawn(clock_sync::keep(rest.clone(), estimate, clock_refusals));
+    let mut keeper = tokio::spawn(listen_key::keep(rest.clone(), wants_key, to_hot.clone()));
+    let mut timekeeper = tokio::spawn(clock_sync::keep(rest.clone(), estimate, clock_refusals));
     let desk = Desk {
         rest,
         contracts: Arc::clone(&booted.contracts),
@@ -219,7 +227,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         desk,
         books: booted.books.clone(),
         recorder: Some(booted.writer.recorder()),
-        to_hot,
+        to_hot: to_hot.clone(),
         from_hot: cold_inbox,
         outside,
         listen_key: wanted,
@@ -227,13 +235,27 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         ended: ended_tx,
         kill_file: booted.kill_file.clone(),
         seconds: setup.seconds,
+        panic_after: faults
+            .iter()
+            .find(|f| f.fault == Fault::Cold)
+            .map(|f| f.after),
     });
     if let Some(halt) = &booted.standing_halt {
         tracing::error!(%halt, "a halt of an earlier session stands: nothing is quoted; find its cause, then start with --clear-halt");
         cold.hold().await;
     }
-    let ended = cold.run().await;
-    let open = verify_end(&cold.desk, ended).await;
+    let ended = tokio::select! {
+        biased; // The run's own end explains why its keepers end.
+        ended = contain::caught(cold.run()) => ended.unwrap_or(Ended::ColdPanicked),
+        () = end::panicked(&mut keeper) => Ended::ColdPanicked,
+        () = end::panicked(&mut timekeeper) => Ended::ColdPanicked,
+    };
+    if ended == Ended::ColdPanicked {
+        // Nobody hears its requests any more: it stops before its orders are cancelled from outside.
+        end::abandon(&to_hot, &hot).await;
+    }
+    drop(to_hot);
+    let open = end::verify(&cold.desk, ended, setup.dry_run).await;
     keeper.abort();
     timekeeper.abort();
     drop(watchers);
@@ -241,10 +263,8 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let (stop_began_ns, codes) = (cold.stop_began_ns, std::mem::take(&mut cold.codes));
     let (books, removed) = (cold.books.clone(), std::mem::take(&mut cold.removed).into());
     drop(cold);
-    if hot.join().is_err() {
-        tracing::error!("the hot thread panicked");
-    }
-    close_journal(booted.writer, booted.session, ended);
+    let ended = end::join(hot, ended).await;
+    end::close_journal(booted.writer, booted.session, ended);
     Ok(Finished {
         ended,
         view,
@@ -292,7 +312,7 @@ fn start_hot(
         .enable_all()
         .build()?;
     let thread = std::thread::Builder::new()
-        .name("phoenix-hot".to_owned())
+        .name(contain::HOT_THREAD.to_owned())
         .spawn(move || {
             runtime.block_on(async move {
                 let channel = OrderChannel::new(orders.rest, orders.ws_api);
@@ -305,58 +325,17 @@ fn start_hot(
     Ok(thread)
 }
 
-/// Asks the exchange what is open; after an abandoned end it cancels first, where only ours would be hit.
-async fn verify_end(desk: &Desk, ended: Ended) -> Vec<(String, Open)> {
-    let mut result = Vec::new();
-    for contract in desk.contracts.iter() {
-        let mut open = ours_open(desk, contract).await;
-        if ended != Ended::Stopped
-            && let Ok((ours, 0)) = open
-            && ours > 0
-        {
-            let outcome = cancel_all(desk, contract).await;
-            if !matches!(outcome, Outcome::Accepted(())) {
-                tracing::error!(symbol = %contract.instrument.name, ?outcome, "cancelling everything failed");
-            }
-            open = ours_open(desk, contract).await;
-        }
-        let said = open.map_or(Open::Unknown, |(ours, _)| Open::Confirmed(ours));
-        result.push((contract.instrument.name.clone(), said));
+/// What a drill wants broken in this run.
+fn planned_faults(setup: &Setup) -> Result<Vec<Planned>, StartError> {
+    let symbols: Vec<&str> = setup
+        .config
+        .symbols
+        .iter()
+        .map(|s| s.symbol.as_str())
+        .collect();
+    let faults = planned(&setup.venue_name, &setup.venue, &symbols).map_err(StartError::Fault)?;
+    for fault in &faults {
+        tracing::warn!(?fault, "a fault will be put in on purpose");
     }
-    result
-}
-
-/// Numbers of our and of foreign open orders. One transient failure is tried again.
-async fn ours_open(
-    desk: &Desk,
-    contract: &crate::binance::contracts::Contract,
-) -> Result<(usize, usize), ()> {
-    for _ in 0..3 {
-        if let Ok(list) = open_orders(desk, contract).await {
-            let foreign = list.iter().filter(|o| o.owner == Owner::Foreign).count();
-            return Ok((list.len() - foreign, foreign));
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-    Err(())
-}
-
-fn close_journal(writer: Writer, session: u32, ended: Ended) {
-    let exit = match ended {
-        Ended::Stopped => "designed",
-        Ended::Abandoned => "abandoned",
-        Ended::HotGone => "hot thread ended",
-    };
-    let at_ms = jiff::Timestamp::now().as_millisecond();
-    let end = Record::SessionEnd {
-        session,
-        at_ms,
-        exit: exit.to_owned(),
-    };
-    if let Err(error) = writer.recorder().record(end) {
-        tracing::error!(?error, "the end of the session was not recorded");
-    }
-    if let Err(unwritten) = writer.close() {
-        tracing::error!(?unwritten, "the journal could not be completed");
-    }
+    Ok(faults)
 }

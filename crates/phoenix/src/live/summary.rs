@@ -124,7 +124,8 @@ impl Summary {
             exit: match finished.ended {
                 Ended::Stopped => "designed",
                 Ended::Abandoned => "abandoned: the graceful end took too long or was cut short",
-                Ended::HotGone => "the hot thread ended by itself",
+                Ended::HotGone => "a panic or hang of the hot thread",
+                Ended::ColdPanicked => "a panic of the cold side",
             },
             per_symbol,
         };
@@ -162,7 +163,7 @@ impl Summary {
             ("durable", durable),
             (
                 "contained",
-                !seen("desk_panicked") && finished.ended != Ended::HotGone,
+                !matches!(finished.ended, Ended::HotGone | Ended::ColdPanicked),
             ),
         ])
     }

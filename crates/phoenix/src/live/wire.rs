@@ -3,9 +3,9 @@
 use phoenix_core::action::Action;
 use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::event::{
-    AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, DepthSnapshot, Event, Level,
-    Market, Operator, OrderReport, OrderUpdate, Outcome, PositionReport, Refusal, Reply, Resume,
-    TradeReport,
+    Account, AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, DepthSnapshot, Event,
+    Level, Market, Operator, OrderReport, OrderUpdate, Outcome, PositionReport, Refusal, Reply,
+    Resume, TradeReport,
 };
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::Notice;
@@ -208,4 +208,25 @@ pub enum ToCold {
     NeedListenKey,
     /// The engine's graceful end is complete.
     Stopped,
+}
+
+impl ToCold {
+    /// What the journal wants to know of an account event.
+    #[must_use]
+    pub fn of_account(event: &Event<'_>, now: Now) -> Option<Self> {
+        let Event::Account(account) = event else {
+            return None;
+        };
+        match account {
+            Account::Order(update) => Some(Self::Updated(Box::new(*update), now)),
+            Account::Update(update) if update.reason == AccountReason::Funding => Some(
+                Self::Funding(update.symbol?, update.balance?.change.raw(), update.time),
+            ),
+            Account::Update(_)
+            | Account::Lite(_)
+            | Account::ListenKeyExpired
+            | Account::MarginCall
+            | Account::Malformed(_) => None,
+        }
+    }
 }

@@ -210,6 +210,11 @@ pub const CLOCKS: Rule = Rule {
             why: "length of the run and labels of lock file and journal",
         },
         Exception {
+            path: "crates/phoenix/src/live/session/end.rs",
+            what: "Timestamp::now",
+            why: "label of the session's end in the journal",
+        },
+        Exception {
             path: "crates/phoenix/src/live/session/boot.rs",
             what: "Timestamp::now",
             why: "label of the session in the journal",

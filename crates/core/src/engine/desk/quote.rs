@@ -125,6 +125,9 @@ impl Desk {
             predicted_funding: self.funding.rate(),
             vpin: self.vpin.reading(),
         };
+        if let Some(fault) = self.fault {
+            fault.strike(self.symbol);
+        }
         self.strategy.quote(&view, &mut self.desired);
     }
 

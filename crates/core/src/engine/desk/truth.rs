@@ -77,6 +77,11 @@ impl Truth {
         self.orders_at.is_some() && self.account_at.is_some() && self.trades_at.is_some()
     }
 
+    /// The lowest trade id that no page of trades has covered.
+    pub(super) const fn trades_from(&self) -> Option<i64> {
+        self.trades_from
+    }
+
     pub(super) const fn has_foreign_orders(&self) -> bool {
         self.foreign_orders > 0
     }
@@ -111,11 +116,6 @@ impl Desk {
     pub(in crate::engine) fn check_after(&mut self, wait: Span, now: Mono) {
         self.truth.is_check_due = true;
         self.timers.schedule_by(Timer::Reconcile, now.after(wait));
-    }
-
-    /// Whether orders of the symbol that are not ours are known of.
-    pub(in crate::engine) fn has_foreign_orders(&self) -> bool {
-        self.truth.has_foreign_orders()
     }
 
     /// Asks for what is not known; repeats itself until it is.

@@ -285,20 +285,6 @@ fn a_kill_while_the_order_channel_is_down_still_cancels() {
 }
 
 #[test]
-fn a_desk_that_panicked_is_cancelled_by_symbol_and_rebuilt() {
-    let mut world = World::quoting();
-    let mut actions = crate::action::Actions::default();
-    world.engine.on_desk_panicked(&mut actions);
-    assert!(actions.as_slice().is_empty(), "no desk was being stepped");
-    // The driver adds the symbol anew: orders that still rest are found.
-    world.add(ETH, Resume::default());
-    world.run(secs(1));
-    world.until(secs(10), |w| w.is_full(ETH));
-    let view = world.view_of(ETH);
-    assert_eq!(view.orders.len(), 36);
-}
-
-#[test]
 fn a_lower_total_notional_takes_orders_away_at_once_and_a_higher_one_brings_them_back() {
     let mut world = World::quoting();
     let since = world.now;

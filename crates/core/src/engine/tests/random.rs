@@ -1,6 +1,7 @@
 //! Any sequence of faults: nothing panics, no promise is broken, and quoting is back once they end.
 
 use super::world::{ETH, Fault, Kind, World, ms, secs};
+use crate::engine::contain::DeskFault;
 use crate::event::{Account, Event, Link, LinkState, Malformed, Market, Operator, Stream, Why};
 use crate::notice::What;
 use crate::order::Owner;
@@ -28,6 +29,7 @@ enum Op {
     Gap,
     KeyExpired,
     Jitter(u64),
+    Panic(DeskFault),
 }
 
 const KINDS: [Kind; 11] = [
@@ -107,6 +109,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Gap),
         1 => Just(Op::KeyExpired),
         1 => (0..400_u64).prop_map(Op::Jitter),
+        1 => prop::sample::select(&[DeskFault::PanicOnce, DeskFault::PanicAlways][..]).prop_map(Op::Panic),
     ]
 }
 
@@ -153,6 +156,7 @@ fn apply(world: &mut World, op: Op) {
         }
         Op::KeyExpired => world.step(&Event::Account(Account::ListenKeyExpired)),
         Op::Jitter(jitter) => world.jitter_ms = jitter,
+        Op::Panic(fault) => world.engine.inject(ETH, fault),
     }
 }
 
@@ -170,6 +174,7 @@ fn play(ops: &[Op]) -> World {
 }
 
 fn recover(world: &mut World) {
+    world.engine.heal(ETH);
     world.faults.clear();
     world.silent.clear();
     world.jitter_ms = 0;
@@ -191,13 +196,17 @@ fn longest_wait(world: &World) -> i64 {
             _ => false,
         }) > 0
     };
-    if refused(Why::Weight) {
-        130
-    } else if refused(Why::ReduceOnlyMode) || refused(Why::SymbolHalted) {
-        75
-    } else {
-        15
-    }
+    // A panic in the last moment waits for its pause, and that for the exchange's list.
+    let panicked = world.said(Mono(0), |what| matches!(what, What::DeskPanicked(..))) > 0;
+    let for_panic = if panicked { 45 } else { 0 };
+    for_panic
+        + if refused(Why::Weight) {
+            130
+        } else if refused(Why::ReduceOnlyMode) || refused(Why::SymbolHalted) {
+            75
+        } else {
+            15
+        }
 }
 
 fn quotes_in_full(world: &mut World) -> bool {

@@ -265,7 +265,7 @@ impl Venue {
             trade_id,
             price: Ticks(price.unwrap_or(report.price.0)),
             size: Lots(size),
-            fee: Quote::ZERO,
+            fee: Quote(-size),
             fee_other_e8: 0,
             realized: Quote::ZERO,
             maker: price.is_none(),

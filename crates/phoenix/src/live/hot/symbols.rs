@@ -1,8 +1,9 @@
 //! Owns how symbols come and go while the hot thread runs: one joins when its streams are connected, and its
 //! streams end when nothing of it is open. The connections of the others are replaced, never broken.
 
-use super::{Hot, target_of};
+use super::Hot;
 use crate::binance::routes::{Route, subscription};
+use crate::live::links::Target;
 use crate::live::wire::{OwnedConfig, ToCold};
 use crate::net::NetError;
 use phoenix_core::event::Stream;
@@ -26,7 +27,7 @@ impl Hot {
             let url = self
                 .venue
                 .streams_url(route, names.iter().map(String::as_str));
-            let target = target_of(&url)?;
+            let target = Target::parse(&url)?;
             match route {
                 Route::Market => self.market.retarget(target),
                 _ => self.public.retarget(target),

@@ -65,10 +65,12 @@ fn watch_file(path: &Path, asked: mpsc::Sender<Asked>) -> Result<Watcher, StartE
     let watcher = Watcher::start(reloader, move |report| {
         let (verdict, said) = oneshot::channel();
         let asked = asked.blocking_send(Asked { report, verdict });
-        // Nobody answers when the session has ended: nothing was taken over then.
         match asked.map(|()| said.blocking_recv()) {
             Ok(Ok(verdict)) => verdict,
-            Ok(Err(_)) | Err(_) => Verdict::Refused,
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("nobody judges a changed file any more: nothing was taken over");
+                Verdict::Refused
+            }
         }
     })?;
     Ok(watcher)
