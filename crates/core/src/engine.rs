@@ -19,12 +19,13 @@ use crate::instrument::SymbolId;
 use crate::notice::{HaltReason, Notice, What};
 use crate::params::AccountParams;
 use crate::units::{Mono, Now, Quote, Span};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use contain::Keep;
 use desk::Desk;
 use shared::Shared;
 use timers::Timer;
-use view::View;
+use view::{SymbolView, View};
 
 /// Most symbols of one engine; a further one is not added and reported as halted.
 pub const SYMBOLS_MAX: usize = 64;
@@ -43,6 +44,8 @@ pub struct Engine {
     halt_heard: Option<HaltReason>,
     is_stopped: bool,
     view: View,
+    /// Removed symbols as they ended, until the driver takes them.
+    ended: VecDeque<SymbolView>,
 }
 
 impl Engine {
@@ -57,6 +60,7 @@ impl Engine {
             halt_heard: None,
             is_stopped: false,
             view: View::default(),
+            ended: VecDeque::new(),
         }
     }
 
@@ -78,7 +82,7 @@ impl Engine {
             self.halt_heard = self.shared.halt;
             self.with_desks(now, actions, |_, _, _| {});
         }
-        self.forget_removed();
+        self.forget_removed(actions);
         self.finish_stop(actions);
     }
 
@@ -245,19 +249,30 @@ impl Engine {
         self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));
     }
 
-    /// Desks of removed symbols of which nothing is open any more.
-    fn forget_removed(&mut self) {
-        for place in &mut self.desks {
-            let ended = place.as_ref().filter(|d| d.is_removed && d.is_ended());
-            if let Some(symbol) = ended.map(|d| d.symbol) {
-                self.shared.on_notional(symbol, Quote::ZERO);
-                *place = None;
-                if let Some(keep) = self.keeps.get_mut(usize::from(symbol.0)) {
-                    *keep = None;
-                }
+    /// Removed symbols of which nothing is open any more, their desks lost or not. A position that remains is nobody's
+    /// from now on.
+    fn forget_removed(&mut self, actions: &mut Actions) {
+        for (place, kept) in self.desks.iter_mut().zip(&mut self.keeps) {
+            let desk = place.take_if(|d| d.removed_at.is_some() && d.is_ended());
+            let Some(keep) = kept.take_if(|k| desk.is_some() || k.is_lost_and_over()) else {
+                continue;
+            };
+            self.shared.on_notional(keep.symbol, Quote::ZERO);
+            actions.say(Notice {
+                symbol: Some(keep.symbol),
+                what: What::Removed(keep.books.size()),
+            });
+            if self.ended.len() >= SYMBOLS_MAX {
+                // A driver that does not take them does not need them.
+                self.ended.pop_front();
             }
+            self.ended.push_back(SymbolView::of_kept(&keep));
         }
-        self.forget_parked();
+    }
+
+    /// A removed symbol of which the exchange confirmed that nothing of ours is open, as it ended; each once.
+    pub fn next_ended(&mut self) -> Option<SymbolView> {
+        self.ended.pop_front()
     }
 
     fn on_order_update(&mut self, now: Now, update: &OrderUpdate, actions: &mut Actions) {
@@ -481,9 +496,11 @@ impl Engine {
             }
             Config::Remove(symbol) => {
                 if let Some(Some(keep)) = self.keeps.get_mut(usize::from(symbol.0)) {
-                    keep.kept.is_removed = true;
+                    keep.kept.removed_at = keep.kept.removed_at.or(Some(now.mono));
                 }
-                self.with_desk(now, *symbol, actions, |desk, _, _| desk.is_removed = true);
+                self.with_desk(now, *symbol, actions, |desk, _, _| {
+                    desk.removed_at = desk.removed_at.or(Some(now.mono));
+                });
             }
         }
     }

@@ -91,6 +91,8 @@ pub enum What {
     DeskRestarted(u32),
     /// A configuration change was applied.
     ConfigApplied,
+    /// A removed symbol is forgotten: nothing of ours is open, and a position that remains is managed by nobody.
+    Removed(Lots),
 }
 
 /// Why the book was discarded.
@@ -158,7 +160,9 @@ impl What {
             | Self::PositionHigh(_)
             | Self::SymbolTrading(_)
             | Self::BackOff(..) => Severity::Warning,
-            Self::StreamDead(..)
+            Self::Removed(Lots(0)) => Severity::Info,
+            Self::Removed(_)
+            | Self::StreamDead(..)
             | Self::OrderOverflow(_)
             | Self::DeadManFailed(..)
             | Self::MarginCall

@@ -70,13 +70,7 @@ pub fn stage(mut launch: Launch) -> Result<Stage> {
 /// # Errors
 /// When a market does not show both sides in time, or the text that is made here is refused.
 pub fn config(stage: &Stage, symbols: &[String], state_dir: &Path) -> Result<Config> {
-    let mut text = format!(
-        "global:\n  total_notional_max: 10000000\n  state_dir: \"{}\"\n  log_level: \"info\"\nsymbols:\n",
-        state_dir.display()
-    );
-    for name in symbols {
-        text.push_str(&symbol_config(stage, name)?);
-    }
+    let text = config_text(stage, symbols, state_dir)?;
     let loaded = Config::parse("built-in demo configuration", &text).map_err(|rejected| {
         anyhow::anyhow!(
             "{}",
@@ -87,6 +81,21 @@ pub fn config(stage: &Stage, symbols: &[String], state_dir: &Path) -> Result<Con
         )
     })?;
     Ok(loaded.config)
+}
+
+/// The same as the text of a file.
+///
+/// # Errors
+/// When a market does not show both sides in time.
+pub fn config_text(stage: &Stage, symbols: &[String], state_dir: &Path) -> Result<String> {
+    let mut text = format!(
+        "global:\n  total_notional_max: 10000000\n  state_dir: \"{}\"\n  log_level: \"info\"\nsymbols:\n",
+        state_dir.display()
+    );
+    for name in symbols {
+        text.push_str(&symbol_config(stage, name)?);
+    }
+    Ok(text)
 }
 
 /// Distances of the default ladder (1.2 at 2500) and sizes of about 125 quote units a layer.

@@ -154,6 +154,11 @@ impl Keep {
         self.parked.is_none_or(|parked| parked.is_clear)
     }
 
+    /// Whether its desk was lost, nothing of it is open, and its symbol was removed.
+    pub(super) fn is_lost_and_over(&self) -> bool {
+        self.is_parked() && self.is_clear() && self.kept.removed_at.is_some()
+    }
+
     /// When a lost desk comes back by itself; `None` when only an operator can bring it back.
     pub(super) fn restart_at(&self) -> Option<Mono> {
         self.parked?.restart_at
@@ -166,7 +171,9 @@ impl Keep {
         };
         let at = match parked.is_clear {
             // A removed symbol is forgotten with the step in which it became clear.
-            true => parked.restart_at.filter(|_| !self.kept.is_removed)?,
+            true => parked
+                .restart_at
+                .filter(|_| self.kept.removed_at.is_none())?,
             false => parked.ask_at,
         };
         Some((at, Timer::Restart))
@@ -499,21 +506,8 @@ impl Engine {
         };
         keep.instrument = instrument.clone();
         keep.params = *params;
-        keep.kept.is_removed = false;
+        keep.kept.removed_at = None;
         true
-    }
-
-    /// Lost desks of removed symbols of which nothing is open any more.
-    pub(super) fn forget_parked(&mut self) {
-        for place in &mut self.keeps {
-            let ended = place
-                .as_ref()
-                .filter(|k| k.is_parked() && k.is_clear() && k.kept.is_removed);
-            if let Some(symbol) = ended.map(|k| k.symbol) {
-                self.shared.on_notional(symbol, Quote::ZERO);
-                *place = None;
-            }
-        }
     }
 }
 

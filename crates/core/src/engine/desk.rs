@@ -102,7 +102,10 @@ pub struct Desk {
     pub(super) obstacle: Option<Missing>,
     /// Whether a second instance was reported already; said once.
     second_instance: bool,
-    pub(super) is_removed: bool,
+    /// When it was made.
+    pub(super) began_at: Mono,
+    /// Since when it only ends: its symbol is no longer traded.
+    pub(super) removed_at: Option<Mono>,
     /// Put in on purpose, for drills.
     pub(super) fault: Option<DeskFault>,
 }
@@ -150,7 +153,7 @@ impl Desk {
             timers,
             mark: None,
             contract: ContractStatus::Trading,
-            truth: Truth::new(resume.trades_from()),
+            truth: Truth::new(resume.trades_from(), now),
             vouch: Vouch::default(),
             snapshot_at: None,
             snapshots_failed: 0,
@@ -164,7 +167,8 @@ impl Desk {
             record: Record::default(),
             obstacle: Some(Missing::NotReady),
             second_instance: false,
-            is_removed: false,
+            began_at: now,
+            removed_at: None,
             fault: None,
         }
     }
@@ -475,7 +479,7 @@ impl Desk {
         (self.overflow, self.would_take, self.reduce_only_until).hash(&mut digest);
         (self.reducing_paused.buy, self.reducing_paused.sell).hash(&mut digest);
         (self.vouch.facts(), self.snapshot_at, self.snapshots_failed).hash(&mut digest);
-        (self.layers_before, self.is_removed, self.second_instance).hash(&mut digest);
+        (self.layers_before, self.removed_at, self.second_instance).hash(&mut digest);
         self.fault.hash(&mut digest);
         self.is_position_high.hash(&mut digest);
         digest.finish()

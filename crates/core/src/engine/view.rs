@@ -38,6 +38,10 @@ pub struct View {
 pub struct SymbolView {
     /// Id.
     pub symbol: SymbolId,
+    /// When its desk was made.
+    pub began_at: Mono,
+    /// Since when it is removed and only ends.
+    pub removed_at: Option<Mono>,
     /// Mode.
     pub mode: Mode,
     /// Why nothing is quoted.
@@ -131,19 +135,23 @@ impl View {
 
     /// Adds a symbol whose desk was lost and has no successor yet.
     pub(super) fn add_parked(&mut self, keep: &Keep) {
-        self.symbols.push(SymbolView::of_parked(keep));
+        self.symbols.push(SymbolView::of_kept(keep));
     }
 }
 
 impl SymbolView {
-    /// Of a lost desk only the books are known.
-    fn of_parked(keep: &Keep) -> Self {
+    /// Of a desk that is lost or ended only the books are known.
+    pub(super) fn of_kept(keep: &Keep) -> Self {
         let books = &keep.books;
         Self {
             symbol: keep.symbol,
+            began_at: keep.kept.began_at,
+            removed_at: keep.kept.removed_at,
             mode: Mode::Halt,
             obstacle: Some(Missing::Halt),
-            halt: Some((HaltReason::Panics, keep.restart_at())),
+            halt: keep
+                .is_parked()
+                .then(|| (HaltReason::Panics, keep.restart_at())),
             explanation: Explanation {
                 mode: Mode::Halt,
                 ..Explanation::default()
@@ -178,6 +186,8 @@ impl SymbolView {
         let wanted = |side: Side| desk.expected(side);
         Self {
             symbol: desk.symbol,
+            began_at: desk.began_at,
+            removed_at: desk.removed_at,
             mode: desk.mode,
             obstacle: desk.obstacle,
             halt: desk.halt.map(|h| (h.reason, h.until)),

@@ -40,10 +40,11 @@ pub fn is_durable(finished: &Finished, journal: &Path) -> bool {
             return false;
         }
     };
+    let lives = finished.last_lives();
     // Where the engine never showed its books, nothing is known to agree.
-    let is_known = finished.view.symbols.len() == finished.open.len();
-    is_known && finished.view.symbols.iter().all(|symbol| {
-        let Some(instrument) = finished.books.instrument(symbol.symbol) else {
+    let is_known = lives.len() == finished.open.len();
+    is_known && lives.into_values().all(|(instrument, symbol)| {
+        let Some(instrument) = instrument else {
             return false;
         };
         let kept = state.symbols.get(&instrument.name);

@@ -30,7 +30,9 @@ odd about it.
 - All errors of a file are reported at once. A file with an error is refused as a
   whole; a running process then keeps the configuration it has.
 - *live* keys take effect when the file is saved; the others need a restart, and
-  Phoenix says so. Adding and removing symbols is applied live.
+  Phoenix says so. Adding and removing symbols is applied live: a new symbol is
+  checked against the exchange first; a removed one is cancelled, and a position
+  that remains is said and stays at the exchange.
 - Secrets never stand in this file. They come from `BINANCE_API_KEY` with
   `BINANCE_API_SECRET` or `BINANCE_PRIVATE_KEY_FILE` in the environment, from
   systemd credentials (`binance_api_key`, `binance_api_secret`,

@@ -1,5 +1,6 @@
 //! Notices that the configuration file changed and judges it; never loses the configuration in force, and applies nothing itself.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -18,12 +19,12 @@ pub const POLL: Duration = Duration::from_secs(2);
 /// Wake-ups that can wait for the watching thread. Further ones are dropped: one is enough to look.
 const WAKEUPS_MAX: usize = 4;
 
-/// What became of a changed file.
+/// What a changed file is.
 #[derive(Debug, Clone)]
 pub enum Report {
-    /// Valid and different in keys that apply live: this is the configuration now.
+    /// Valid and different in keys that apply live: the configuration in force, once it is taken over.
     Changed {
-        /// The configuration in force from now on.
+        /// The configuration that the file asks for.
         config: Box<Config>,
         /// What differs from the one before.
         changes: Vec<KeyChange>,
@@ -41,14 +42,46 @@ pub enum Report {
     Restored,
 }
 
+/// Whether a change was taken over by who was told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is in force.
+    TakenOver,
+    /// The old configuration stays; the next save is judged again, even of the same text.
+    Refused,
+}
+
 /// The configuration in force and what was last seen in the file. Reads only when asked.
 #[derive(Debug)]
 pub struct Reloader {
     path: PathBuf,
     current: Config,
+    /// What was reported and waits for its verdict.
+    offered: Option<Config>,
     judged: Result<String, Issue>,
     settling: Option<Result<String, Issue>>,
     complained: bool,
+    /// Which saving was judged last.
+    stamp: Option<Stamp>,
+    /// Its change was refused by who was told of it: what speaks against it may have passed when it is saved again.
+    is_open: bool,
+}
+
+/// Tells one saving of a file from the next: its number and the time of its last change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    number: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let seen = std::fs::metadata(path).ok()?;
+        Some(Self {
+            number: seen.ino(),
+            changed: (seen.mtime(), seen.mtime_nsec()),
+        })
+    }
 }
 
 impl Reloader {
@@ -62,9 +95,12 @@ impl Reloader {
         let reloader = Self {
             path: path.to_owned(),
             current: config,
+            offered: None,
             judged: Ok(text),
             settling: None,
             complained: false,
+            stamp: None,
+            is_open: false,
         };
         Ok((reloader, warnings))
     }
@@ -81,8 +117,10 @@ impl Reloader {
 
     /// Looks at the file. A change is judged when two looks in a row found the same.
     pub fn poll_file(&mut self) -> Option<Report> {
+        let stamp = Stamp::of(&self.path);
+        let is_saved_again = self.is_open && stamp != self.stamp;
         let seen = raw::read_text(&self.path);
-        if seen == self.judged {
+        if seen == self.judged && !is_saved_again {
             self.settling = None;
             return None;
         }
@@ -92,6 +130,7 @@ impl Reloader {
         }
         self.settling = None;
         self.judged = seen;
+        (self.stamp, self.is_open) = (stamp, false);
         let report = self.judge();
         self.complained = match report {
             Some(Report::Refused(_) | Report::NeedsRestart { .. }) => true,
@@ -119,12 +158,23 @@ impl Reloader {
         if !is_live_applicable(&changes) {
             return Some(Report::NeedsRestart { changes });
         }
-        self.current = config.clone();
+        self.offered = Some(config.clone());
         Some(Report::Changed {
             config: Box::new(config),
             changes,
             warnings,
         })
+    }
+
+    /// What became of the change that was reported last.
+    pub fn on_verdict(&mut self, verdict: Verdict) {
+        let Some(offered) = self.offered.take() else {
+            return;
+        };
+        match verdict {
+            Verdict::TakenOver => self.current = offered,
+            Verdict::Refused => (self.complained, self.is_open) = (true, true),
+        }
     }
 }
 
@@ -142,7 +192,8 @@ enum Wakeup {
 }
 
 impl Watcher {
-    /// Starts watching; `on_report` is called on the watching thread and may block only itself.
+    /// Starts watching; `on_report` is called on the watching thread and may block only itself. Its verdict says
+    /// whether a change is in force now.
     ///
     /// Where the file system gives no notifications, the file is polled.
     ///
@@ -150,7 +201,7 @@ impl Watcher {
     /// When no thread can be started.
     pub fn start(
         reloader: Reloader,
-        on_report: impl FnMut(Report) + Send + 'static,
+        on_report: impl FnMut(Report) -> Verdict + Send + 'static,
     ) -> std::io::Result<Self> {
         let (wakeups, inbox) = sync_channel(WAKEUPS_MAX);
         let bell = wakeups.clone();
@@ -215,7 +266,11 @@ fn notify_folder(folder: &Path, bell: SyncSender<Wakeup>) -> Option<notify::Reco
     }
 }
 
-fn watch(mut reloader: Reloader, inbox: &Receiver<Wakeup>, mut on_report: impl FnMut(Report)) {
+fn watch(
+    mut reloader: Reloader,
+    inbox: &Receiver<Wakeup>,
+    mut on_report: impl FnMut(Report) -> Verdict,
+) {
     loop {
         if !reloader.is_settling() {
             match inbox.recv_timeout(POLL) {
@@ -232,7 +287,7 @@ fn watch(mut reloader: Reloader, inbox: &Receiver<Wakeup>, mut on_report: impl F
             return;
         }
         if let Some(report) = reloader.poll_file() {
-            on_report(report);
+            reloader.on_verdict(on_report(report));
         }
     }
 }
@@ -292,9 +347,37 @@ mod tests {
         let shown: Vec<String> = changes.iter().map(KeyChange::to_string).collect();
         assert_eq!(shown, ["symbols.ETHUSDC.net_max: 0.5 → 0.7"]);
         assert_eq!(config.symbols[0].net_max.to_string(), "0.7");
+        assert_eq!(
+            bench.net_max(),
+            "0.5",
+            "not in force before it is taken over"
+        );
+        bench.reloader.on_verdict(Verdict::TakenOver);
         assert_eq!(bench.net_max(), "0.7");
         assert!(bench.reloader.poll_file().is_none());
         assert!(!bench.reloader.is_settling());
+    }
+
+    #[test]
+    fn a_change_that_was_not_taken_over_is_tried_again_with_the_next_save() {
+        let mut bench = Bench::new();
+        let changed = BASE.replace("0.5", "0.7");
+        bench.write(&changed);
+        assert!(matches!(bench.settle(), Some(Report::Changed { .. })));
+        bench.reloader.on_verdict(Verdict::Refused);
+        assert_eq!(bench.net_max(), "0.5");
+        assert!(
+            bench.reloader.poll_file().is_none(),
+            "what is refused is refused once"
+        );
+        // Saved again as editors do, by a rename: the same text is another file.
+        let copy = bench.folder.path().join("copy");
+        fs::write(&copy, &changed).expect("the copy");
+        fs::rename(&copy, bench.folder.path().join("phoenix.yaml")).expect("a rename");
+        assert!(matches!(bench.settle(), Some(Report::Changed { .. })));
+        bench.reloader.on_verdict(Verdict::Refused);
+        bench.write(BASE);
+        assert!(matches!(bench.settle(), Some(Report::Restored)));
     }
 
     #[test]
@@ -369,6 +452,7 @@ mod tests {
         let (sender, reports) = mpsc::channel();
         let watcher = Watcher::start(bench.reloader, move |report| {
             let _ = sender.send(report);
+            Verdict::TakenOver
         })
         .expect("a thread");
         let other = folder.path().join(".phoenix.yaml.swp");

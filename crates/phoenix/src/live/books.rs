@@ -10,11 +10,12 @@ use phoenix_core::event::{ExchangeStatus, OrderUpdate, Resume, TradeReport};
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::order::{NewOrder, Owner};
 use phoenix_core::units::{E8, Lots, Now, Price8, Quote, Side as CoreSide, Ticks, Wall};
+use std::sync::Arc;
 
 /// Turns engine matters into journal records.
 #[derive(Debug, Clone)]
 pub struct Books {
-    contracts: Contracts,
+    contracts: Arc<Contracts>,
     ids: ClientIds,
     asset: String,
 }
@@ -22,12 +23,17 @@ pub struct Books {
 impl Books {
     /// For these contracts, our ids and the margin asset.
     #[must_use]
-    pub const fn new(contracts: Contracts, ids: ClientIds, asset: String) -> Self {
+    pub const fn new(contracts: Arc<Contracts>, ids: ClientIds, asset: String) -> Self {
         Self {
             contracts,
             ids,
             asset,
         }
+    }
+
+    /// Other contracts: symbols were added.
+    pub fn on_contracts(&mut self, contracts: &Arc<Contracts>) {
+        self.contracts = Arc::clone(contracts);
     }
 
     /// The contract of a symbol.
@@ -210,6 +216,20 @@ pub fn resume(state: &SymbolState, instrument: &Instrument, asset: &str) -> Resu
         funding: Quote(state.funding_e8.get(asset).copied().unwrap_or(0)),
         trade_id: state.last_trade_id,
         backfill_from: state.backfill_from,
+    }
+}
+
+/// The books with which a symbol comes back that was removed in this session: as it ended, on the grid of today.
+#[must_use]
+pub fn continued(ended: &SymbolView, before: &Instrument, instrument: &Instrument) -> Resume {
+    Resume {
+        size: Lots(size_e8(before, ended.position) / instrument.step_e8),
+        cost: ended.cost,
+        realized: ended.realized,
+        fees: ended.fees,
+        funding: ended.funding,
+        trade_id: ended.trade_id_max,
+        backfill_from: None,
     }
 }
 

@@ -11,14 +11,15 @@ use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
 use crate::journal::record::{Class, Halt, Notice as NoticeRecord, Record};
 use crate::journal::writer::{Backlog, Recorder};
 use phoenix_core::action::Action;
-use phoenix_core::engine::view::View;
+use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::event::Operator;
-use phoenix_core::instrument::SymbolId;
+use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::{HaltReason, Notice, Severity, What};
 use phoenix_core::order::Owner;
 use phoenix_core::units::{Mono, Now};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -65,8 +66,10 @@ pub enum Outside {
 /// The cold side of one run.
 #[derive(Debug)]
 pub struct Cold {
-    desk: Desk,
-    books: Books,
+    /// What requests need, the contracts of all symbols of this session among it.
+    pub desk: Desk,
+    /// The same contracts, for the journal.
+    pub books: Books,
     recorder: Option<Recorder>,
     backlog: VecDeque<Record>,
     /// Why the journal's last attempt failed, as last told.
@@ -86,6 +89,9 @@ pub struct Cold {
     pruned_at: Instant,
     positions: Vec<(SymbolId, i64)>,
     announced: BTreeSet<SymbolId>,
+    ended: mpsc::Sender<SymbolView>,
+    /// Removed symbols as they ended, with the contract data of then.
+    pub removed: VecDeque<(Instrument, SymbolView)>,
     /// The latest snapshot of the engine.
     pub view: View,
     /// Notices of level 1 and above, newest last, bounded.
@@ -98,6 +104,8 @@ pub struct Cold {
 
 /// Alerts kept for the summary; older ones are in the journal.
 const ALERTS_MAX: usize = 200;
+/// Removed symbols kept for the summary; what older ones did is in the journal.
+const REMOVED_MAX: usize = 256;
 
 /// Channels and settings of the cold side.
 #[derive(Debug)]
@@ -118,6 +126,8 @@ pub struct ColdSetup {
     pub listen_key: mpsc::Sender<()>,
     /// To the keeper of the clock.
     pub clock_refused: mpsc::Sender<()>,
+    /// To the keeper of the configuration: removed symbols as they ended.
+    pub ended: mpsc::Sender<SymbolView>,
     /// A file whose existence is the kill switch.
     pub kill_file: Option<PathBuf>,
     /// Length of the run, if bounded.
@@ -151,6 +161,8 @@ impl Cold {
             pruned_at: now,
             positions: Vec::new(),
             announced: BTreeSet::new(),
+            ended: setup.ended,
+            removed: VecDeque::new(),
             view: View::default(),
             alerts: VecDeque::new(),
             codes: BTreeSet::new(),
@@ -198,13 +210,48 @@ impl Cold {
             Outside::Stop if self.stopping_since.is_some() => return self.abandon().await,
             Outside::Stop => self.begin_stop().await,
             Outside::Operator(operator) => self.tell_hot(ToHot::Operator(operator)).await,
+            Outside::Config(_) if self.stopping_since.is_some() => {
+                tracing::info!("a configuration change came while stopping: not applied");
+            }
             Outside::Config(changes) => {
                 for change in changes {
+                    self.meet(&change);
                     self.tell_hot(ToHot::Config(change)).await;
                 }
             }
         }
         false
+    }
+
+    /// A new symbol is known here before the engine can ask anything about it. It stays known when it is removed:
+    /// what is open at the end is asked for each.
+    fn meet(&mut self, change: &OwnedConfig) {
+        let OwnedConfig::Add(id, instrument, ..) = change else {
+            return;
+        };
+        let contracts = Arc::make_mut(&mut self.desk.contracts);
+        if let Err(error) = contracts.add(*id, (**instrument).clone()) {
+            tracing::error!(%error, symbol = %instrument.name, "the symbol cannot be added");
+        }
+        self.books.on_contracts(&self.desk.contracts);
+    }
+
+    /// A removed symbol is over: its last books are kept for the summary and for its return.
+    fn on_ended(&mut self, symbol: SymbolView) {
+        if let Some(record) = self.books.position(&symbol, self.view.now.wall) {
+            self.record(record);
+        }
+        self.positions.retain(|(id, _)| *id != symbol.symbol);
+        self.announced.remove(&symbol.symbol);
+        if self.ended.try_send(symbol.clone()).is_err() {
+            tracing::debug!("nobody waits for the end of a symbol");
+        }
+        if self.removed.len() >= REMOVED_MAX {
+            self.removed.pop_front();
+        }
+        if let Some(instrument) = self.books.instrument(symbol.symbol).cloned() {
+            self.removed.push_back((instrument, symbol));
+        }
     }
 
     async fn begin_stop(&mut self) {
@@ -293,6 +340,7 @@ impl Cold {
             }
             ToCold::Notice(notice, now) => self.on_notice(&notice, now),
             ToCold::View(view) => self.on_view(*view),
+            ToCold::Ended(symbol) => self.on_ended(*symbol),
             ToCold::ClockRefused => {
                 // A full channel already asks for what this asks for.
                 let _ = self.clock_refused.try_send(());

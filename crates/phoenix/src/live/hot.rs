@@ -1,6 +1,8 @@
 //! Owns the hot thread: sockets in, engine, orders out, one event at a time with nothing handed over in
 //! between. Everything slow belongs to the cold thread, and is never waited for.
 
+mod symbols;
+
 use super::clock::Clock;
 use super::contain;
 use super::contain::faults::{self, Fault, Planned};
@@ -14,7 +16,7 @@ use crate::binance::decode::market::MarketDecoder;
 use crate::binance::decode::user::UserDecoder;
 use crate::binance::decode::{AccountScope, Control, Decoded};
 use crate::binance::limits::Used;
-use crate::binance::routes::{Route, Venue, subscription};
+use crate::binance::routes::Venue;
 use crate::net::NetError;
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
@@ -105,6 +107,8 @@ pub struct Hot {
     timer: Pin<Box<Sleep>>,
     view_at: Mono,
     batch: Vec<NewOrder>,
+    /// Symbols that wait for their streams.
+    joining: Vec<OwnedConfig>,
     /// In a dry run, what stands in for the exchange: nothing that changes anything is sent.
     paper: Option<Paper>,
     /// Messages for the cold thread that found no room, by whether the books depend on them.
@@ -156,6 +160,7 @@ impl Hot {
             timer: Box::pin(tokio::time::sleep_until(Instant::now())),
             view_at: now,
             batch: Vec::with_capacity(ACTIONS_CAPACITY),
+            joining: Vec::new(),
             paper: setup.dry_run.then(Paper::default),
             backlog: VecDeque::new(),
             dropped: 0,
@@ -172,33 +177,6 @@ impl Hot {
         Ok(hot)
     }
 
-    /// Points the public and market connections at the streams of all symbols.
-    fn connect_streams(&mut self) -> Result<(), NetError> {
-        for (route, streams) in [
-            (Route::Public, [Stream::Depth, Stream::BookTicker]),
-            (Route::Market, [Stream::Trade, Stream::Mark]),
-        ] {
-            let names: Vec<String> = self
-                .contracts
-                .iter()
-                .flat_map(|c| {
-                    streams
-                        .iter()
-                        .filter_map(|s| subscription(&c.instrument.name, *s))
-                })
-                .collect();
-            let url = self
-                .venue
-                .streams_url(route, names.iter().map(String::as_str));
-            let target = Target::parse(&url)?;
-            match route {
-                Route::Market => self.market.retarget(target),
-                _ => self.public.retarget(target),
-            }
-        }
-        Ok(())
-    }
-
     /// Runs until the engine has stopped or the cold thread is gone.
     pub async fn run(mut self) {
         while !self.is_over {
@@ -207,6 +185,7 @@ impl Hot {
             self.strike_faults();
             self.drain_answers();
             self.drain_paper();
+            self.poll_symbols();
             self.send_view();
             self.set_timer();
             self.send_backlog();
@@ -362,7 +341,7 @@ impl Hot {
                 Err(error) => tracing::error!(%error, "the user stream's address cannot be used"),
             },
             ToHot::Operator(operator) => self.step(&Event::Operator(operator)),
-            ToHot::Config(config) => self.on_config(&config),
+            ToHot::Config(config) => self.on_config(config),
             ToHot::Abandon => self.is_over = true,
         }
     }
@@ -372,19 +351,6 @@ impl Hot {
             self.tell(ToCold::ClockRefused);
         }
         self.step(&reply.event());
-    }
-
-    fn on_config(&mut self, config: &OwnedConfig) {
-        let streams_change = match config {
-            OwnedConfig::Add(id, instrument, ..) => {
-                self.contracts.add(*id, (**instrument).clone()).is_ok()
-            }
-            OwnedConfig::Change(..) | OwnedConfig::Remove(_) | OwnedConfig::Account(_) => false,
-        };
-        self.step(&config.event());
-        if streams_change && let Err(error) = self.connect_streams() {
-            tracing::error!(%error, "the streams' address cannot be used");
-        }
     }
 
     fn drain_answers(&mut self) {
@@ -448,6 +414,9 @@ impl Hot {
             Action::Reconnect(link) => self.renew_link(link),
             Action::RenewListenKey => self.tell(ToCold::NeedListenKey),
             Action::Stopped => {
+                // The summary speaks of the end, not of up to a fifth of a second before.
+                self.view_at = now.mono;
+                self.send_view();
                 self.tell(ToCold::Stopped);
                 self.is_over = true;
             }
@@ -553,7 +522,7 @@ impl Hot {
         };
         let is_kept = match &message {
             ToCold::Updated(..) | ToCold::Funding(..) | ToCold::Stopped | ToCold::Ask(..) => true,
-            ToCold::NeedListenKey => true,
+            ToCold::NeedListenKey | ToCold::Ended(_) => true,
             ToCold::Placed(..) | ToCold::Notice(..) | ToCold::View(_) | ToCold::ClockRefused => {
                 false
             }

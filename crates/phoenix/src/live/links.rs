@@ -167,6 +167,12 @@ impl LinkSlot {
         self.lose();
     }
 
+    /// Whether the socket that is connected is the one of the latest target.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.is_up() && self.spare.is_none() && self.spare_at.is_none()
+    }
+
     /// Whether a socket is connected.
     #[must_use]
     pub const fn is_up(&self) -> bool {
@@ -312,6 +318,7 @@ impl LinkSlot {
         self.spare = None;
         match made {
             Ok(socket) => {
+                self.spare_backoff.reset();
                 let old = std::mem::replace(&mut self.state, State::Idle);
                 self.up(socket);
                 let State::Up { socket: old, .. } = old else {
@@ -422,6 +429,28 @@ mod tests {
         drop(old);
         new.send(Message::text("fresh")).await.expect("send");
         assert!(matches!(event(&mut slot).await, LinkEvent::Text(t) if t.as_str() == "fresh"));
+    }
+
+    #[tokio::test]
+    async fn a_replacement_that_fails_is_tried_again_while_the_old_connection_speaks() {
+        let (listener, target) = bound().await;
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1, tuning());
+        slot.retarget(target.clone());
+        assert!(!slot.is_settled());
+        let (_up, mut old) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(slot.is_settled());
+        slot.retarget(target);
+        assert!(!slot.is_settled(), "the replacement is being made");
+        let fail_then_say = async {
+            let (tcp, _) = listener.accept().await.expect("accept");
+            drop(tcp);
+            old.send(Message::text("old")).await.expect("send");
+        };
+        let (text, ()) = tokio::join!(event(&mut slot), fail_then_say);
+        assert!(matches!(text, LinkEvent::Text(t) if t.as_str() == "old"));
+        let (next, _new) = tokio::join!(event(&mut slot), accept(&listener));
+        assert!(matches!(next, LinkEvent::Replaced));
+        assert!(slot.is_settled());
     }
 
     #[tokio::test]

@@ -126,6 +126,17 @@ pub fn words(notice: &Notice, instrument: Option<&Instrument>) -> Words {
             "config_applied",
             "the changed configuration is in force".to_owned(),
         ),
+        What::Removed(Lots(0)) => (
+            "symbol_removed",
+            "removed: nothing of ours is open, nothing is held".to_owned(),
+        ),
+        What::Removed(lots) => (
+            "symbol_removed",
+            format!(
+                "removed: position {} stays at the exchange and NOBODY manages it",
+                size(lots)
+            ),
+        ),
     };
     Words {
         code,

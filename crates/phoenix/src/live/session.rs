@@ -2,9 +2,11 @@
 //! thread, and asks the exchange at the end what is really open.
 
 mod boot;
+mod changes;
 mod end;
 mod last_look;
 mod outside;
+mod symbols;
 
 use super::books::Books;
 use super::clock::{Clock, OffsetEstimate};
@@ -26,13 +28,16 @@ use crate::lock::{InstanceLock, LockError};
 use crate::logging::LevelHandle;
 use crate::net::{Endpoint, NetError};
 use crate::secrets::KeyKind;
+use changes::Changes;
 use last_look::{Means, last_look};
-use phoenix_core::engine::Engine;
-use phoenix_core::engine::view::View;
+use phoenix_core::engine::view::{SymbolView, View};
+use phoenix_core::engine::{Engine, SYMBOLS_MAX};
+use phoenix_core::instrument::{Instrument, SymbolId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use symbols::Symbols;
 use tokio::sync::mpsc;
 
 /// What a run is given.
@@ -105,7 +110,9 @@ pub struct Finished {
     pub ended: Ended,
     /// The engine's last snapshot.
     pub view: View,
-    /// Open orders of ours by symbol, as the exchange says.
+    /// Symbols that were removed meanwhile, as they ended, with the contract data of then.
+    pub removed: Vec<(Instrument, SymbolView)>,
+    /// Open orders of ours by symbol, removed ones included, as the exchange says.
     pub open: Vec<(String, Open)>,
     /// Contract data by symbol id.
     pub books: Books,
@@ -113,9 +120,7 @@ pub struct Finished {
     pub alerts: Vec<String>,
     /// Length of the run.
     pub lasted: Duration,
-    /// When the engine was started on its own clock, ns.
-    pub started_ns: i64,
-    /// When the graceful end began on that clock.
+    /// When the graceful end began on the engine's clock.
     pub stop_began_ns: Option<i64>,
     /// Bans of this address (HTTP 418) during the run.
     pub bans: u64,
@@ -123,6 +128,22 @@ pub struct Finished {
     pub fills_before: BTreeMap<String, i64>,
     /// Codes of all notices of the run.
     pub codes: BTreeSet<&'static str>,
+}
+
+impl Finished {
+    /// Every symbol from its addition to its removal or the end, removed ones first; a symbol can be removed and
+    /// added again. Sizes are on the grid of the contract data beside it.
+    pub fn lives(&self) -> impl Iterator<Item = (Option<&Instrument>, &SymbolView)> {
+        let removed = self.removed.iter().map(|(i, s)| (Some(i), s));
+        let here = self.view.symbols.iter();
+        removed.chain(here.map(|s| (self.books.instrument(s.symbol), s)))
+    }
+
+    /// The last of these for each symbol: its books continue those of the earlier ones.
+    #[must_use]
+    pub fn last_lives(&self) -> BTreeMap<SymbolId, (Option<&Instrument>, &SymbolView)> {
+        self.lives().map(|life| (life.1.symbol, life)).collect()
+    }
 }
 
 /// Runs until stopped. Blocks the calling thread.
@@ -163,14 +184,13 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         .await
         .map_err(|why| StartError::Venue(format!("{}: {why}", setup.venue.rest())))?;
     let booted = boot::boot(&setup, &rest).await?;
-    let started_ns = clock.mono().raw();
     let (to_hot, hot_inbox) = mpsc::channel(TO_HOT_MAX);
     let (to_cold, cold_inbox) = mpsc::channel(TO_COLD_MAX);
     let hot = start_hot(
         HotSetup {
             clock: clock.clone(),
             venue: setup.venue.clone(),
-            contracts: booted.contracts.clone(),
+            contracts: booted.contracts.as_ref().clone(),
             account: booted.account.clone(),
             symbols: booted.symbols.clone(),
             dry_run: setup.dry_run,
@@ -191,13 +211,29 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let mut timekeeper = tokio::spawn(clock_sync::keep(rest.clone(), estimate, clock_refusals));
     let desk = Desk {
         rest,
-        contracts: Arc::new(booted.contracts.clone()),
+        contracts: Arc::clone(&booted.contracts),
         account: booted.account.clone(),
     };
     let (outside_tx, outside) = mpsc::channel(16);
-    let watchers = outside::watch(&setup, &booted, tuner, outside_tx)?;
+    let (ended_tx, ended) = mpsc::channel(SYMBOLS_MAX);
+    let changes = Changes {
+        symbols: Symbols::new(
+            setup.config.clone(),
+            booted.contracts.as_ref().clone(),
+            booted.account.margin_asset.clone(),
+            booted.account_params.limits,
+            booted.journal.clone(),
+        ),
+        rest: desk.rest.clone(),
+        recorder: booted.writer.recorder(),
+        tell: outside_tx,
+        ended,
+        tuner,
+        log_level: setup.log_level.clone(),
+    };
+    let watchers = outside::watch(&setup, changes)?;
     let mut cold = Cold::new(ColdSetup {
-        desk: desk.clone(),
+        desk,
         books: booted.books.clone(),
         recorder: Some(booted.writer.recorder()),
         to_hot: to_hot.clone(),
@@ -205,6 +241,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         outside,
         listen_key: wanted,
         clock_refused: refused,
+        ended: ended_tx,
         kill_file: booted.kill_file.clone(),
         seconds: setup.seconds,
         panic_after: faults
@@ -232,25 +269,27 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     } else {
         Means::Cancel
     };
-    let open = last_look(&desk, means).await;
+    let open = last_look(&cold.desk, means).await;
     keeper.abort();
     timekeeper.abort();
     drop(watchers);
+    let bans = cold.desk.rest.quiet().bans();
     let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());
     let (stop_began_ns, codes) = (cold.stop_began_ns, std::mem::take(&mut cold.codes));
+    let (books, removed) = (cold.books.clone(), std::mem::take(&mut cold.removed).into());
     drop(cold);
     let ended = end::join(hot, ended).await;
     end::close_journal(booted.writer, booted.session, ended);
     Ok(Finished {
         ended,
         view,
+        removed,
         open,
-        books: booted.books,
+        books,
         alerts,
         lasted: started.elapsed(),
-        started_ns,
         stop_began_ns,
-        bans: desk.rest.quiet().bans(),
+        bans,
         fills_before: booted.fills_before,
         codes,
     })

@@ -5,6 +5,7 @@ use super::cold::Ended;
 use super::session::{Finished, Open};
 use super::usage::Usage;
 use phoenix_core::engine::view::SymbolView;
+use phoenix_core::instrument::Instrument;
 use phoenix_core::units::{Mono, Span};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -89,18 +90,15 @@ impl Summary {
     pub fn of(finished: &Finished, usage: Usage, durable: bool) -> Self {
         let view = &finished.view;
         let seconds = finished.lasted.as_secs_f64();
-        let per_symbol: Vec<SymbolSummary> = view
-            .symbols
-            .iter()
-            .map(|s| symbol_of(finished, s))
-            .collect();
+        let per_symbol = by_symbol(finished);
         let ratio = |s: &&SymbolSummary| s.position_abs_max / s.net_max.max(f64::MIN_POSITIVE);
         let worst = per_symbol
             .iter()
             .max_by(|a, b| ratio(a).total_cmp(&ratio(b)));
-        let records = || view.symbols.iter().map(|s| &s.record);
+        let records = || finished.lives().map(|(_, s)| &s.record);
+        let books = finished.last_lives();
         let open: Option<usize> = finished.open.iter().map(|(_, open)| confirmed(open)).sum();
-        let sum = |f: fn(&SymbolView) -> i64| number(view.symbols.iter().map(f).sum());
+        let sum = |f: fn(&SymbolView) -> i64| number(books.values().map(|(_, s)| f(s)).sum());
         let mut summary = Self {
             seconds,
             symbols: finished.open.iter().map(|(name, _)| name.clone()).collect(),
@@ -117,11 +115,7 @@ impl Summary {
                 .map(|r| seconds_of(r.time_at_risk_max))
                 .fold(0.0, f64::max),
             realized_pnl: sum(|s| s.realized.raw()),
-            unrealized_pnl: view
-                .symbols
-                .iter()
-                .map(|s| s.unrealized.map(|u| number(u.raw())))
-                .sum(),
+            unrealized_pnl: books.values().map(|(_, s)| unrealized(s)).sum(),
             fees: sum(|s| s.fees.raw()),
             funding: sum(|s| s.funding.raw()),
             rss_bytes_max: usage.rss_bytes_max,
@@ -140,22 +134,21 @@ impl Summary {
     }
 
     fn judge(&self, finished: &Finished, durable: bool) -> BTreeMap<&'static str, bool> {
-        let symbols = &finished.view.symbols;
+        let symbols = || finished.lives().map(|(_, symbol)| symbol);
         // Where the engine never showed itself, no promise is known to be kept: `all` of nothing is true.
-        let is_known = !symbols.is_empty() && symbols.len() == finished.open.len();
+        let seen_symbols = finished.last_lives().len();
+        let is_known = seen_symbols > 0 && seen_symbols == finished.open.len();
         let codes = &finished.codes;
         let seen = |code: &str| codes.contains(code);
-        let bounded = self
-            .per_symbol
-            .iter()
-            .all(|s| s.worst_case <= s.net_max * (1.0 + 1e-12));
-        let count_ok = symbols.iter().all(|s| {
+        let bounded = finished.lives().all(|(instrument, symbol)| {
+            let s = symbol_of(finished, instrument, symbol);
+            s.worst_case <= s.net_max * (1.0 + 1e-12)
+        });
+        let count_ok = symbols().all(|s| {
             let layers = s.layers;
             s.record.open_orders_max <= 2 * u32::from(layers) + 2
         });
-        let cancels_ok = symbols
-            .iter()
-            .all(|s| s.record.cancels_per_min_max <= s.cancels_per_min_limit);
+        let cancels_ok = symbols().all(|s| s.record.cancels_per_min_max <= s.cancels_per_min_limit);
         BTreeMap::from([
             (
                 "fresh",
@@ -164,7 +157,7 @@ impl Summary {
             ("bounded", is_known && bounded),
             (
                 "exit_open",
-                is_known && symbols.iter().all(|s| s.record.exits_refused == 0),
+                is_known && symbols().all(|s| s.record.exits_refused == 0),
             ),
             (
                 "accounted",
@@ -267,8 +260,38 @@ fn seconds_of(span: Span) -> f64 {
     span.raw() as f64 / 1e9
 }
 
-fn symbol_of(finished: &Finished, symbol: &SymbolView) -> SymbolSummary {
-    let instrument = finished.books.instrument(symbol.symbol);
+/// One summary for each symbol, its lives taken together.
+fn by_symbol(finished: &Finished) -> Vec<SymbolSummary> {
+    let mut symbols: Vec<SymbolSummary> = Vec::new();
+    for (instrument, life) in finished.lives() {
+        let mut later = symbol_of(finished, instrument, life);
+        match symbols.iter_mut().find(|s| s.symbol == later.symbol) {
+            Some(known) => {
+                later.fills += known.fills;
+                later.position_abs_max = later.position_abs_max.max(known.position_abs_max);
+                later.worst_case = later.worst_case.max(known.worst_case);
+                *known = later;
+            }
+            None => symbols.push(later),
+        }
+    }
+    symbols
+}
+
+/// What a position that was left behind is worth at the end is not known.
+fn unrealized(symbol: &SymbolView) -> Option<f64> {
+    match symbol.removed_at {
+        Some(_) if symbol.position.is_zero() => Some(0.0),
+        Some(_) => None,
+        None => symbol.unrealized.map(|u| number(u.raw())),
+    }
+}
+
+fn symbol_of(
+    finished: &Finished,
+    instrument: Option<&Instrument>,
+    symbol: &SymbolView,
+) -> SymbolSummary {
     let name = instrument.map_or_else(String::new, |i| i.name.clone());
     let base =
         |lots: i64| instrument.map_or(lots as f64, |i| number(lots.saturating_mul(i.step_e8)));
@@ -292,20 +315,25 @@ fn symbol_of(finished: &Finished, symbol: &SymbolView) -> SymbolSummary {
     }
 }
 
+/// From the addition of each symbol. One that was removed before it came so far is not waited for.
 fn slowest_full_quote(finished: &Finished) -> Option<f64> {
-    let mut slowest: f64 = 0.0;
-    for symbol in &finished.view.symbols {
-        let at = symbol.record.full_quote_at?;
-        slowest = slowest.max((at.raw() - finished.started_ns) as f64 / 1e9);
+    let mut slowest = None;
+    for (_, symbol) in finished.lives() {
+        match symbol.record.full_quote_at {
+            Some(at) => slowest = slowest.max(Some(at.since(symbol.began_at))),
+            None if symbol.removed_at.is_some() => {}
+            None => return None,
+        }
     }
-    (!finished.view.symbols.is_empty()).then_some(slowest)
+    slowest.map(seconds_of)
 }
 
-/// Until the graceful end began, because pulling everything is what that is for.
+/// Until the graceful end or the removal began, because pulling everything is what those are for.
 fn worst_two_sided(now: Mono, finished: &Finished) -> Option<f64> {
     let until = finished.stop_began_ns.map_or(now, Mono);
-    let shares = finished.view.symbols.iter().filter_map(|s| {
+    let shares = finished.lives().filter_map(|(_, s)| {
         let ready = s.record.ready_at?;
+        let until = s.removed_at.unwrap_or(until);
         let total = seconds_of(until.since(ready));
         (total > 0.0).then(|| (seconds_of(s.record.two_sided) / total).min(1.0))
     });
@@ -334,11 +362,11 @@ mod tests {
         Finished {
             ended: Ended::Stopped,
             view,
+            removed: Vec::new(),
             open: vec![("ETHUSDC".to_owned(), Open::Confirmed(0))],
-            books: Books::new(contracts, ids, "USDC".to_owned()),
+            books: Books::new(std::sync::Arc::new(contracts), ids, "USDC".to_owned()),
             alerts: Vec::new(),
             lasted: Duration::from_secs(10),
-            started_ns: 0,
             stop_began_ns: None,
             bans: 0,
             fills_before: BTreeMap::new(),

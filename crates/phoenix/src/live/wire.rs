@@ -1,7 +1,7 @@
 //! Owns what the hot and the cold thread tell each other; decides nothing.
 
 use phoenix_core::action::Action;
-use phoenix_core::engine::view::View;
+use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::event::{
     Account, AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, DepthSnapshot, Event,
     Level, Market, Operator, OrderReport, OrderUpdate, Outcome, PositionReport, Refusal, Reply,
@@ -223,6 +223,8 @@ pub enum ToCold {
     Notice(Notice, Now),
     /// A snapshot of the engine.
     View(Box<View>),
+    /// A removed symbol, as it ended: nothing of ours is open.
+    Ended(Box<SymbolView>),
     /// A reply refused for the clock (−1021).
     ClockRefused,
     /// The user stream needs a new listen key.

@@ -220,11 +220,6 @@ pub const CLOCKS: Rule = Rule {
             why: "label of the session in the journal",
         },
         Exception {
-            path: "crates/phoenix/src/live/session/outside.rs",
-            what: "Timestamp::now",
-            why: "label of a configuration change in the journal",
-        },
-        Exception {
             path: "crates/phoenix/src/net/http.rs",
             what: "Instant::now",
             why: "one limit for all attempts of a request, against the runtime's timer",

@@ -110,11 +110,6 @@ pub const FUNCTION_LENGTH: Rule = Rule {
             why: "one `match` that gives every notice its words; splitting it would hide a missing one",
         },
         Exception {
-            path: "crates/phoenix/src/live/session/outside.rs",
-            what: "",
-            why: "to be split: watching of signals and of the configuration file",
-        },
-        Exception {
             path: "crates/phoenix/src/live/session.rs",
             what: "",
             why: "to be split: start, run and verified end of a session",

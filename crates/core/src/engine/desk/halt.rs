@@ -64,7 +64,7 @@ impl Desk {
         self.judge_losses(now, actions);
         self.judge_count(now, shared, actions);
         self.end_halt(now, actions);
-        if shared.stopping || self.is_removed {
+        if shared.stopping || self.removed_at.is_some() {
             self.poll_ending(now, shared, actions);
         }
     }
@@ -74,7 +74,7 @@ impl Desk {
         shared.halt.is_some()
             || shared.stopping
             || self.halt.is_some()
-            || self.is_removed
+            || self.removed_at.is_some()
             || self.contract == ContractStatus::NotTrading
     }
 

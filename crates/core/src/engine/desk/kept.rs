@@ -25,7 +25,10 @@ pub(in crate::engine) struct Kept {
     pub(in crate::engine) has_foreign_orders: bool,
     /// Whether the contract trades.
     pub(in crate::engine) contract: ContractStatus,
-    pub(in crate::engine) is_removed: bool,
+    /// When its first desk was made.
+    pub(in crate::engine) began_at: Mono,
+    /// Since when its symbol is no longer traded.
+    pub(in crate::engine) removed_at: Option<Mono>,
     halt: Option<Halt>,
     loss: LossBreaker,
 }
@@ -52,7 +55,8 @@ impl Desk {
             trades_from: self.truth.trades_from(),
             has_foreign_orders: self.truth.has_foreign_orders(),
             contract: self.contract,
-            is_removed: self.is_removed,
+            began_at: self.began_at,
+            removed_at: self.removed_at,
             halt: self.halt,
             loss: self.loss,
         }
@@ -62,10 +66,10 @@ impl Desk {
     /// exchange. How many cancels it had left is unknown, so that minute's budget counts as spent.
     pub(in crate::engine) fn succeed(&mut self, books: &Position, kept: &Kept, gone_at: Mono) {
         self.position = books.clone();
-        self.truth = Truth::new(kept.trades_from);
+        self.truth = Truth::new(kept.trades_from, self.began_at);
         self.record = kept.record;
         self.contract = kept.contract;
-        self.is_removed = kept.is_removed;
+        (self.began_at, self.removed_at) = (kept.began_at, kept.removed_at);
         self.halt = kept.halt;
         self.loss = kept.loss;
         for _ in 0..self.params.orders.cancels_per_min_max {

@@ -52,13 +52,14 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// Nothing is known; `trades_from` is the lowest trade id that may be missing from the books.
-    pub(super) const fn new(trades_from: Option<i64>) -> Self {
+    /// Nothing is known at `now`; `trades_from` is the lowest trade id that may be missing from the books. What was
+    /// asked for before, on behalf of other symbols or of an earlier life of this one, proves nothing.
+    pub(super) const fn new(trades_from: Option<i64>, now: Mono) -> Self {
         Self {
             orders_at: None,
             account_at: None,
             trades_at: None,
-            doubted_at: Mono(i64::MIN),
+            doubted_at: now,
             asked_at: None,
             probed_at: None,
             full_at: None,

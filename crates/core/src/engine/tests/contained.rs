@@ -350,6 +350,11 @@ fn a_lost_symbol_can_be_removed_changed_and_added_again() {
     assert_eq!(restarts(&world, since), 0);
     world.engine.refresh_view(crate::units::Now::default());
     assert_eq!(world.engine.view().symbols.len(), 1);
+    let ended = world
+        .engine
+        .next_ended()
+        .expect("told like any other removal");
+    assert!(ended.symbol == ETH && ended.removed_at.is_some() && ended.halt.is_some());
     world.add(ETH, Resume::default());
     world.until(secs(5), |w| w.is_full(ETH));
 

@@ -2,9 +2,12 @@
 
 use super::world::{BTC, ETH, Fault, Kind, World, ms, secs};
 use crate::action::Action;
-use crate::event::{Config, Event, Link, LinkState, Operator, Resume, Stream, Why};
+use crate::event::{
+    AccountReason, AccountUpdate, Config, Event, Link, LinkState, Operator, Outcome, Reply, Resume,
+    Stream, Why,
+};
 use crate::instrument::SymbolId;
-use crate::notice::{HaltReason, What};
+use crate::notice::{HaltReason, Severity, What};
 use crate::order::{OrderId, Owner};
 use crate::params::{AccountParams, SymbolParams};
 use crate::units::{E8, Lots, Mono, Quote, Ratio, Side, Span};
@@ -194,15 +197,65 @@ fn a_removed_symbol_is_pulled_confirmed_and_forgotten() {
     let mut world = World::with(crate::params::ethusdc_defaults(), &[ETH, BTC]);
     world.connect();
     world.until(secs(3), |w| w.is_full(ETH) && w.is_full(BTC));
+    let since = world.now;
     world.step(&Event::Config(Config::Remove(BTC)));
     world.until(secs(5), |w| w.engine.desk(BTC).is_none());
     assert_eq!(world.resting(BTC), (0, 0));
     world.run(secs(1));
     assert_eq!(world.venue(BTC).dead_man_at, None);
     assert!(world.is_full(ETH));
+    let ended = world.engine.next_ended().expect("it ended");
+    assert_eq!((ended.symbol, ended.orders.len()), (BTC, 0));
+    assert_eq!(ended.removed_at, Some(since));
+    assert!(ended.began_at < since);
+    assert!(world.engine.next_ended().is_none(), "each once");
+    assert_eq!(world.said(since, |w| *w == What::Removed(Lots::ZERO)), 1);
     // And it can come back.
     world.add(BTC, Resume::default());
     world.until(secs(5), |w| w.is_full(BTC));
+}
+
+#[test]
+fn a_position_that_remains_after_a_removal_is_said_loudly() {
+    let mut world = World::quoting();
+    world.take_from(Side::Buy, 50);
+    world.run(secs(1));
+    let held = world.view_of(ETH).position;
+    assert!(!held.is_zero());
+    let since = world.now;
+    world.step(&Event::Config(Config::Remove(ETH)));
+    world.until(secs(5), |w| w.engine.desk(ETH).is_none());
+    assert_eq!(world.said(since, |w| *w == What::Removed(held)), 1);
+    assert_eq!(What::Removed(held).severity(), Severity::Severe);
+    let ended = world.engine.next_ended().expect("it ended");
+    assert_eq!(ended.position, held);
+}
+
+#[test]
+fn what_was_asked_before_a_symbol_was_added_proves_nothing_of_it() {
+    let mut world = World::quoting();
+    let asked_at = world.now;
+    world.run(ms(1));
+    let resume = Resume {
+        size: Lots(40),
+        cost: Quote(9_960_000_000),
+        ..Resume::default()
+    };
+    world.add(BTC, resume);
+    // The account as it was asked for without this symbol shows no position of it.
+    let account = AccountUpdate {
+        reason: AccountReason::Other,
+        symbol: None,
+        balance: None,
+        positions: &[],
+        time: world.wall(),
+    };
+    let reply = Reply::Account {
+        requested_at: asked_at,
+        outcome: Outcome::Accepted(account),
+    };
+    world.step(&Event::Reply(reply));
+    assert_eq!(world.view_of(BTC).position, Lots(40));
 }
 
 #[test]

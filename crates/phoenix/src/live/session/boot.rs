@@ -11,7 +11,7 @@ use crate::binance::limits::{RateLimit, exchange_limits};
 use crate::config::check::check_filters;
 use crate::config::params::{account_params, filters_of, symbol_params};
 use crate::config::{Config, Issue, SymbolConfig};
-use crate::journal::query::RestartState;
+use crate::journal::query::{RestartState, SymbolState};
 use crate::journal::record::Record;
 use crate::journal::writer::Writer;
 use crate::journal::{Journal, SessionStart};
@@ -19,19 +19,22 @@ use crate::live::books::{Books, resume};
 use crate::live::rest::Rest;
 use crate::live::wire::OwnedConfig;
 use phoenix_core::event::{ContractStatus, Outcome};
-use phoenix_core::instrument::SymbolId;
-use phoenix_core::params::{AccountParams, ExchangeLimits};
+use phoenix_core::instrument::{Instrument, SymbolId};
+use phoenix_core::params::{AccountParams, ExchangeLimits, SymbolParams};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Everything known before the hot thread starts.
 #[derive(Debug)]
 pub(super) struct Booted {
-    pub(super) contracts: Contracts,
+    pub(super) contracts: Arc<Contracts>,
     pub(super) account: AccountScope,
     pub(super) symbols: Vec<OwnedConfig>,
     pub(super) books: Books,
+    /// What the journal knew of each symbol that it ever had.
+    pub(super) journal: BTreeMap<String, SymbolState>,
     pub(super) writer: Writer,
     pub(super) session: u32,
     pub(super) account_params: AccountParams,
@@ -45,8 +48,17 @@ pub(super) struct Booted {
 /// Checks venue and account, opens the journal and begins a session.
 pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartError> {
     let config = &setup.config;
-    let info = exchange_info(config, rest).await?;
-    let listed = wanted(config, &info)?;
+    let is_wanted = |name: &str| config.symbol(name).is_some();
+    let info = exchange_info(rest, is_wanted)
+        .await
+        .map_err(StartError::Venue)?;
+    let listed = wanted(config, &info, is_wanted).map_err(StartError::Config)?;
+    for (symbol, _) in listed
+        .iter()
+        .filter(|(_, l)| l.status != ContractStatus::Trading)
+    {
+        tracing::warn!(symbol = %symbol.symbol, "the contract is not trading now; waiting until it is");
+    }
     let margin_asset = one_margin_asset(&listed)?;
     let mut contracts = Contracts::default();
     for (id, (_, listed)) in (0_u16..).zip(&listed) {
@@ -54,7 +66,8 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
             .add(SymbolId(id), listed.instrument.clone())
             .map_err(|e| StartError::Venue(e.to_string()))?;
     }
-    guard(rest, &contracts, config).await?;
+    guard_account(rest).await?;
+    warn_of_settings(rest, &contracts, config).await;
     let own_limits = order_limits(rest).await;
     let limits = exchange_limits(info.limits.iter().chain(&own_limits));
     let state_dir = &config.global.state_dir;
@@ -69,7 +82,8 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
         version: env!("CARGO_PKG_VERSION"),
     })?;
     let symbols = engine_symbols(config, &listed, &state, &margin_asset)?;
-    let books = Books::new(contracts.clone(), ids, margin_asset.clone());
+    let contracts = Arc::new(contracts);
+    let books = Books::new(Arc::clone(&contracts), ids, margin_asset.clone());
     let kill_file = Some(config.global.kill_file.as_str())
         .filter(|f| !f.is_empty())
         .map(|f| state_dir.join(f));
@@ -81,20 +95,22 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
     if setup.clear_halt {
         clear_halts(&writer, &state);
     }
+    let fills = state
+        .symbols
+        .iter()
+        .map(|(name, s)| (name.clone(), s.fills));
+    let fills_before = fills.collect();
     Ok(Booted {
         contracts,
         account: AccountScope { margin_asset, ids },
         symbols,
         books,
+        journal: state.symbols,
         writer,
         session,
         account_params: account_of(config, limits).map_err(|e| StartError::Config(vec![e]))?,
         kill_file,
-        fills_before: state
-            .symbols
-            .iter()
-            .map(|(name, s)| (name.clone(), s.fills))
-            .collect(),
+        fills_before,
         standing_halt: standing.map(|h| format!("{}: {}", h.scope, h.reason)),
     })
 }
@@ -115,8 +131,11 @@ fn clear_halts(writer: &Writer, state: &RestartState) {
     }
 }
 
-async fn exchange_info(config: &Config, rest: &Rest) -> Result<ExchangeInfo, StartError> {
-    let is_wanted = |name: &str| config.symbol(name).is_some();
+/// Contract data of the symbols that `is_wanted` names, as the exchange has it now; the error is for people.
+pub(super) async fn exchange_info(
+    rest: &Rest,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<ExchangeInfo, String> {
     let read = rest
         .ask(
             |e, auth, out| e.plain(Endpoint::ExchangeInfo, auth, out),
@@ -125,11 +144,11 @@ async fn exchange_info(config: &Config, rest: &Rest) -> Result<ExchangeInfo, Sta
         .await;
     match read.outcome {
         Outcome::Accepted(info) => Ok(info),
-        Outcome::Refused(refusal) => Err(StartError::Venue(format!(
+        Outcome::Refused(refusal) => Err(format!(
             "exchangeInfo refused: {:?} ({})",
             refusal.why, refusal.code
-        ))),
-        Outcome::Unknown => Err(StartError::Venue("exchangeInfo: no answer".to_owned())),
+        )),
+        Outcome::Unknown => Err("exchangeInfo: no answer".to_owned()),
     }
 }
 
@@ -152,13 +171,14 @@ async fn order_limits(rest: &Rest) -> Vec<RateLimit> {
     }
 }
 
-/// Pairs each configured symbol with its contract and checks it against the exchange's rules.
-fn wanted<'a>(
+/// Pairs each symbol that `is_wanted` names with its contract and checks it against the exchange's rules.
+pub(super) fn wanted<'a>(
     config: &'a Config,
     info: &'a ExchangeInfo,
-) -> Result<Vec<(&'a SymbolConfig, &'a Listed)>, StartError> {
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(&'a SymbolConfig, &'a Listed)>, Vec<Issue>> {
     let (mut found, mut errors) = (Vec::new(), Vec::new());
-    for symbol in &config.symbols {
+    for symbol in config.symbols.iter().filter(|s| is_wanted(&s.symbol)) {
         let key = format!("symbols.{}.symbol", symbol.symbol);
         let listed = info
             .listed
@@ -176,8 +196,8 @@ fn wanted<'a>(
                     .iter()
                     .for_each(|issue| tracing::warn!("{issue}"));
                 errors.extend(findings.errors);
-                if listed.status != ContractStatus::Trading {
-                    tracing::warn!(symbol = %symbol.symbol, "the contract is not trading now; waiting until it is");
+                if !listed.perpetual {
+                    errors.push(config.issue(&key, "is not a perpetual contract"));
                 }
                 found.push((symbol, listed));
             }
@@ -196,7 +216,7 @@ fn wanted<'a>(
     if errors.is_empty() {
         Ok(found)
     } else {
-        Err(StartError::Config(errors))
+        Err(errors)
     }
 }
 
@@ -217,8 +237,8 @@ fn one_margin_asset(listed: &[(&SymbolConfig, &Listed)]) -> Result<String, Start
     }
 }
 
-/// Account guard (spec §4): one-way mode, trading allowed, leverage and margin type as configured.
-async fn guard(rest: &Rest, contracts: &Contracts, config: &Config) -> Result<(), StartError> {
+/// Account guard (spec §4): one-way mode, trading allowed.
+async fn guard_account(rest: &Rest) -> Result<(), StartError> {
     let read = rest
         .ask(
             |e, auth, out| e.plain(Endpoint::AccountConfig, auth, out),
@@ -256,6 +276,11 @@ async fn guard(rest: &Rest, contracts: &Contracts, config: &Config) -> Result<()
     tracing::warn!(
         "withdrawal right and IP restriction of the key cannot be checked on this API; check them at the exchange"
     );
+    Ok(())
+}
+
+/// The part of the guard that concerns symbols: leverage and margin type as configured, else a warning.
+pub(super) async fn warn_of_settings(rest: &Rest, contracts: &Contracts, config: &Config) {
     let read = rest
         .ask(
             |e, auth, out| e.plain(Endpoint::SymbolConfig, auth, out),
@@ -264,13 +289,12 @@ async fn guard(rest: &Rest, contracts: &Contracts, config: &Config) -> Result<()
         .await;
     if let Outcome::Accepted(symbols) = read.outcome {
         for found in symbols {
-            warn_of_settings(&found, contracts, config);
+            warn_of_difference(&found, contracts, config);
         }
     }
-    Ok(())
 }
 
-fn warn_of_settings(found: &account::SymbolSettings, contracts: &Contracts, config: &Config) {
+fn warn_of_difference(found: &account::SymbolSettings, contracts: &Contracts, config: &Config) {
     let Some(contract) = contracts.by_id(found.symbol) else {
         return;
     };
@@ -287,6 +311,18 @@ fn warn_of_settings(found: &account::SymbolSettings, contracts: &Contracts, conf
     }
 }
 
+/// A symbol's parameters in the engine's units.
+pub(super) fn engine_params(
+    config: &Config,
+    symbol: &SymbolConfig,
+    instrument: &Instrument,
+) -> Result<SymbolParams, Issue> {
+    symbol_params(&config.global, symbol, instrument).ok_or_else(|| {
+        let key = format!("symbols.{}.symbol", symbol.symbol);
+        config.issue(&key, "a value is too large for the contract's grid")
+    })
+}
+
 /// The engine's symbols, each with the books its journal ended with.
 fn engine_symbols(
     config: &Config,
@@ -298,12 +334,8 @@ fn engine_symbols(
         .zip(listed)
         .map(|(id, (symbol, listed))| {
             let instrument = &listed.instrument;
-            let params = symbol_params(&config.global, symbol, instrument).ok_or_else(|| {
-                let key = format!("symbols.{}", symbol.symbol);
-                StartError::Config(vec![
-                    config.issue(&key, "a value is too large for the contract's grid"),
-                ])
-            })?;
+            let params = engine_params(config, symbol, instrument)
+                .map_err(|issue| StartError::Config(vec![issue]))?;
             let books = state
                 .symbols
                 .get(&symbol.symbol)
@@ -338,26 +370,4 @@ fn instance(state_dir: &Path) -> Result<String, StartError> {
 pub(super) fn account_of(config: &Config, limits: ExchangeLimits) -> Result<AccountParams, Issue> {
     account_params(&config.global, limits)
         .ok_or_else(|| config.issue("global.total_notional_max", "is too large"))
-}
-
-/// Parameters of changed symbols for the engine; those that do not fit are reported and left as they were.
-pub(super) fn changed_params(
-    config: &Config,
-    contracts: &Contracts,
-) -> Vec<(SymbolId, Result<OwnedConfig, Issue>)> {
-    config
-        .symbols
-        .iter()
-        .filter_map(|symbol| {
-            let contract = contracts.by_name(symbol.symbol.as_bytes())?;
-            let params = symbol_params(&config.global, symbol, &contract.instrument);
-            let change = params
-                .map(|p| OwnedConfig::Change(contract.id, Box::new(p)))
-                .ok_or_else(|| {
-                    let key = format!("symbols.{}", symbol.symbol);
-                    config.issue(&key, "a value is too large for the contract's grid")
-                });
-            Some((contract.id, change))
-        })
-        .collect()
 }
