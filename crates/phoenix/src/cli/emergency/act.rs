@@ -34,6 +34,10 @@ const BANS_MAX: u32 = 4;
 /// Rounds of closing and cancelling, while something keeps quoting.
 const CLOSE_ROUNDS_MAX: u32 = 3;
 
+/// The words that confirm.
+const CANCEL: &str = "CANCEL";
+const CLOSE: &str = "CLOSE";
+
 /// What an exchange shows, each part by itself.
 pub(super) struct Shown {
     pub clock: Result<ClockOffset, VenueError>,
@@ -77,7 +81,7 @@ pub(super) fn status(target: &mut Target, options: &Options) -> Exit {
 
 /// Cancels and tells.
 pub(super) fn cancel_all(target: &mut Target, options: &Options) -> Exit {
-    if let Some(exit) = refused("CANCEL", target, options) {
+    if let Some(exit) = refused(CANCEL, target, options) {
         return exit;
     }
     let hold = hold(target, options);
@@ -95,7 +99,7 @@ pub(super) fn cancel_all(target: &mut Target, options: &Options) -> Exit {
 
 /// Cancels, closes, cancels what came meanwhile, and tells.
 pub(super) fn close_all(target: &mut Target, options: &Options) -> Exit {
-    if let Some(exit) = refused("CLOSE", target, options) {
+    if let Some(exit) = refused(CLOSE, target, options) {
         return exit;
     }
     let hold = hold(target, options);
@@ -151,7 +155,10 @@ fn refused(word: &str, target: &mut Target, options: &Options) -> Option<Exit> {
     let patience = Patience::until(clock::now() + PREVIEW_PATIENCE);
     let what = || {
         let shown = look(target, options, patience.with_attempts(PREVIEW_ATTEMPTS));
-        tell::preview(target, options, &shown)
+        match word {
+            CLOSE => tell::before_close(target, options, &shown),
+            _ => tell::before_cancel(target, &shown),
+        }
     };
     match confirm::ask(word, what) {
         Answer::Go => None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use phoenix_watchdog::decimal::E8;
-use phoenix_watchdog::emergency::cancel::{CancelReport, Fate, Owner};
+use phoenix_watchdog::emergency::cancel::{CancelReport, Fate, Owner, Scope};
 use phoenix_watchdog::emergency::close::CloseReport;
 use phoenix_watchdog::venue::VenueError;
 use phoenix_watchdog::venue::model::{Order, Position};
@@ -160,18 +160,28 @@ fn running_value(target: &Target) -> Value {
     }
 }
 
-/// What would be done, for whoever is asked.
-pub(super) fn preview(target: &Target, options: &Options, shown: &Shown) -> String {
+/// What there is, for whoever is asked whether to cancel it.
+pub(super) fn before_cancel(target: &Target, shown: &Shown) -> String {
+    let which = match target.whose.scope {
+        Scope::Ours => "the orders of this installation are cancelled",
+        Scope::AnyInstance => "the orders of every phoenix are cancelled",
+        Scope::AllOrders => "ALL orders are cancelled, whoever placed them",
+    };
+    format!("{}{which}", orders_text(target, &shown.orders))
+}
+
+/// What there is, for whoever is asked whether to close it.
+pub(super) fn before_close(target: &Target, options: &Options, shown: &Shown) -> String {
     let symbols = closed_symbols(target, options);
     let which = if symbols.is_empty() {
-        "of every symbol".to_owned()
+        "every symbol, whoever opened them,".to_owned()
     } else {
-        format!("of {}", symbols.join(", "))
+        symbols.join(", ")
     };
     format!(
-        "{}{}close-all closes positions {which}",
-        orders_text(target, &shown.orders),
-        positions_text(&shown.positions)
+        "{}; the positions of {which} are closed\n{}",
+        before_cancel(target, shown),
+        positions_text(&shown.positions).trim_end()
     )
 }
 
