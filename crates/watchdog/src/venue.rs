@@ -30,6 +30,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Silence after a 429 or 418 that does not say how long.
 const LIMITED_DEFAULT: Duration = Duration::from_secs(5);
 const BANNED_DEFAULT: Duration = Duration::from_secs(120);
+/// Shortest silence: a stated end of now, or one that has passed already, must not become a storm of requests.
+const QUIET_MIN: Duration = Duration::from_secs(1);
 /// Measurements of the exchange's clock; the one with the shortest round trip counts.
 const CLOCK_SAMPLES: u32 = 3;
 /// Orders cancelled by one request (protocol §4.4).
@@ -558,6 +560,7 @@ impl Venue {
     }
 
     fn learn_quiet(&mut self, span: Duration, severity: Severity) {
+        let span = span.max(QUIET_MIN);
         let quiet = Quiet {
             until: clock::now() + span,
             seconds: span
@@ -597,3 +600,6 @@ enum Severity {
 fn of_symbol(symbol: &str) -> String {
     format!("symbol={}", percent_encoded(symbol))
 }
+
+#[cfg(test)]
+mod tests;

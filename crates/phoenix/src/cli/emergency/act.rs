@@ -120,13 +120,31 @@ pub(super) fn close_all(target: &mut Target, options: &Options) -> Exit {
         say("orders came while positions were closed: closing and cancelling again");
     }
     learn_fates(target, &mut cancelled);
-    tell::closed(target, &cancelled, closed.as_ref(), &hold, options.json);
+    let told = tell::Told {
+        cancelled: &cancelled,
+        closed: closed.as_ref(),
+        others: &others(target, options),
+        hold: &hold,
+    };
+    tell::closed(target, &told, options.json);
     let is_flat = closed.as_ref().is_some_and(|c| c.is_verified_flat);
     let error = closed.as_ref().and_then(|c| c.error.as_ref());
     exit_of(
         cancelled.error.as_ref().or(error),
         is_flat && cancelled.is_verified_empty,
     )
+}
+
+/// Positions that were not to be closed; `None` when they could not be asked for.
+fn others(target: &mut Target, options: &Options) -> Option<Vec<Position>> {
+    let symbols = closed_symbols(target, options);
+    if symbols.is_empty() {
+        return Some(Vec::new());
+    }
+    let patience = Patience::until(clock::now() + PREVIEW_PATIENCE).with_attempts(PREVIEW_ATTEMPTS);
+    let mut held = close::held(&mut target.venue, &[], patience).ok()?;
+    held.retain(|position| !symbols.contains(&position.symbol));
+    Some(held)
 }
 
 fn exit_of(error: Option<&VenueError>, is_verified: bool) -> Exit {
