@@ -370,15 +370,24 @@ impl Engine {
                 symbol,
                 requested_at,
                 outcome,
-            } => {
-                let _told = self.accepted(now, Some(*symbol), outcome, actions);
-                self.with_desk(now, *symbol, actions, |desk, _, actions| {
-                    desk.on_dead_man_reply(now, *requested_at, outcome, actions);
-                });
-            }
+            } => self.on_dead_man_reply(now, *symbol, *requested_at, outcome, actions),
             Reply::Weight(used) => self.shared.weight.on_reported(*used, now.mono),
             Reply::OrderCounts(counts) => self.shared.order_rate.on_reported(counts, now.mono),
         }
+    }
+
+    fn on_dead_man_reply(
+        &mut self,
+        now: Now,
+        symbol: SymbolId,
+        requested_at: Mono,
+        outcome: &Outcome<Span>,
+        actions: &mut Actions,
+    ) {
+        let _told = self.accepted(now, Some(symbol), outcome, actions);
+        self.with_desk(now, symbol, actions, |desk, _, actions| {
+            desk.on_dead_man_reply(now, requested_at, outcome, actions);
+        });
     }
 
     /// What a request brought, if it succeeded. A limit or halt that its refusal speaks of holds for all; the

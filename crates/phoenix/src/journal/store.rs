@@ -3,7 +3,6 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::record::{Fill, Order, Record};
-use phoenix_core::units::{FundingHour, Wall};
 
 /// Writes `record`. Writing the same one again changes nothing.
 pub(super) fn write(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
@@ -16,26 +15,6 @@ pub(super) fn write(connection: &Connection, record: &Record) -> rusqlite::Resul
              ON CONFLICT (symbol, hour) DO NOTHING",
             params![row.symbol, row.hour, row.asset, row.amount_e8, row.at_ms],
         ),
-        Record::FundingThrough {
-            symbol,
-            after,
-            through,
-        } => run(
-            connection,
-            "UPDATE symbols SET funding_through = max(funding_through, ?3) \
-             WHERE symbol = ?1 AND funding_through >= ?2",
-            params![symbol, after, through],
-        ),
-        Record::Began { symbol, at_ms } => run(
-            connection,
-            "INSERT INTO symbols (symbol, began_ms, funding_through) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (symbol) DO NOTHING",
-            params![
-                symbol,
-                at_ms,
-                FundingHour::before(Wall::from_millis(*at_ms)).0
-            ],
-        ),
         // A back-fill delivers old news late: only a newer position replaces the known one.
         Record::Position(row) => run(
             connection,
@@ -44,25 +23,9 @@ pub(super) fn write(connection: &Connection, record: &Record) -> rusqlite::Resul
              at_ms = excluded.at_ms WHERE excluded.at_ms >= positions.at_ms",
             params![row.symbol, row.qty_e8, row.entry_e8, row.at_ms],
         ),
-        Record::Backfilled {
-            symbol,
-            from: None,
-            trade_id,
-        } => run(
-            connection,
-            "INSERT INTO backfilled (symbol, trade_id) VALUES (?1, ?2) \
-             ON CONFLICT (symbol) DO UPDATE SET trade_id = max(trade_id, excluded.trade_id)",
-            params![symbol, trade_id],
-        ),
-        Record::Backfilled {
-            symbol,
-            from: Some(from),
-            trade_id,
-        } => run(
-            connection,
-            "UPDATE backfilled SET trade_id = max(trade_id, ?3) WHERE symbol = ?1 AND trade_id >= ?2 - 1",
-            params![symbol, from, trade_id],
-        ),
+        Record::Backfilled { .. } | Record::Began { .. } | Record::FundingThrough { .. } => {
+            write_progress(connection, record)
+        }
         Record::Halt(row) => run(
             connection,
             "INSERT INTO halts (scope, reason, since_ms, until_ms) VALUES (?1, ?2, ?3, ?4)",
@@ -108,6 +71,48 @@ pub(super) fn write(connection: &Connection, record: &Record) -> rusqlite::Resul
             params![row.at_ms, row.level, row.code, row.symbol, row.text],
         ),
         Record::Prune { before_ms } => prune(connection, *before_ms),
+    }
+}
+
+/// How far the books are surely complete: it only grows, and over no hole.
+fn write_progress(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+    match record {
+        Record::Backfilled {
+            symbol,
+            from: None,
+            trade_id,
+        } => run(
+            connection,
+            "INSERT INTO backfilled (symbol, trade_id) VALUES (?1, ?2) \
+             ON CONFLICT (symbol) DO UPDATE SET trade_id = max(trade_id, excluded.trade_id)",
+            params![symbol, trade_id],
+        ),
+        Record::Backfilled {
+            symbol,
+            from: Some(from),
+            trade_id,
+        } => run(
+            connection,
+            "UPDATE backfilled SET trade_id = max(trade_id, ?3) WHERE symbol = ?1 AND trade_id >= ?2 - 1",
+            params![symbol, from, trade_id],
+        ),
+        Record::FundingThrough {
+            symbol,
+            after,
+            through,
+        } => run(
+            connection,
+            "UPDATE symbols SET funding_through = max(funding_through, ?3) \
+             WHERE symbol = ?1 AND funding_through >= ?2",
+            params![symbol, after, through],
+        ),
+        Record::Began { symbol, at_ms } => run(
+            connection,
+            "INSERT INTO symbols (symbol, began_ms, funding_through) VALUES (?1, ?2, ?2 / 3600000) \
+             ON CONFLICT (symbol) DO NOTHING",
+            params![symbol, at_ms],
+        ),
+        _ => Ok(()),
     }
 }
 
