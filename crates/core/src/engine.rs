@@ -482,7 +482,8 @@ impl Engine {
             Config::Add(symbol, instrument, params, resume) => {
                 if !self.on_parked_added(*symbol, instrument, params) {
                     let resume = resume.begun(now.wall);
-                    let desk = Desk::new(*symbol, instrument, params, &resume, now.mono);
+                    let mut desk = Desk::new(*symbol, instrument, params, &resume, now.mono);
+                    desk.position.on_taken_over(now.wall);
                     self.add_desk(now, desk, actions);
                 }
             }

@@ -85,6 +85,14 @@ impl Position {
         position
     }
 
+    /// Size and cost are compared with an account that will be read after `wall`, before anything is quoted: trades until
+    /// then add their fee and the exchange's realised profit only. Some of them may be in the size already, and nobody
+    /// knows which.
+    pub fn on_taken_over(&mut self, wall: Wall) {
+        self.revision = self.revision.wrapping_add(1);
+        self.contains_until = self.contains_until.max(Some(wall));
+    }
+
     /// Signed size, long is positive.
     #[inline]
     #[must_use]

@@ -38,6 +38,10 @@ pub struct SymbolState {
     pub funding_e8: BTreeMap<String, i64>,
     /// The same of the hours up to `funding_through`.
     pub funding_settled_e8: BTreeMap<String, i64>,
+    /// Realised profit of the fills before `backfill_from`: none of those is missing.
+    pub realized_settled_e8: i64,
+    /// Fees of the fills before `backfill_from`, by asset.
+    pub fees_settled_e8: BTreeMap<String, i64>,
     /// Number of recorded fills.
     pub fills: i64,
     /// Highest recorded trade id. Trades before it may be missing; see `backfill_from`.
@@ -283,32 +287,7 @@ fn last_session(connection: &Connection) -> rusqlite::Result<Option<Session>> {
 
 fn symbols(connection: &Connection) -> rusqlite::Result<BTreeMap<String, SymbolState>> {
     let mut symbols: BTreeMap<String, SymbolState> = BTreeMap::new();
-    type FillTotals = (String, String, i64, i64, i64, i64, i64);
-    let totals: Vec<FillTotals> = collect(
-        connection,
-        "SELECT symbol, fee_asset, sum(realized_e8), sum(fee_e8), count(*), max(trade_id), max(at_ms) \
-         FROM fills GROUP BY symbol, fee_asset",
-        [],
-        |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-                row.get(5)?,
-                row.get(6)?,
-            ))
-        },
-    )?;
-    for (symbol, asset, realized, fees, fills, last_id, last_ms) in totals {
-        let state = symbols.entry(symbol).or_default();
-        state.realized_e8 = state.realized_e8.saturating_add(realized);
-        state.fees_e8.insert(asset, fees);
-        state.fills += fills;
-        state.last_trade_id = state.last_trade_id.max(Some(last_id));
-        state.last_fill_ms = state.last_fill_ms.max(Some(last_ms));
-    }
+    add_fills(connection, &mut symbols)?;
     add_funding(connection, &mut symbols)?;
     let marks: Vec<(String, i64)> = collect(
         connection,
@@ -337,6 +316,33 @@ fn symbols(connection: &Connection) -> rusqlite::Result<BTreeMap<String, SymbolS
         state.position = Some(position);
     }
     Ok(symbols)
+}
+
+/// Sums of all fills, and of those that are surely complete.
+fn add_fills(
+    connection: &Connection,
+    symbols: &mut BTreeMap<String, SymbolState>,
+) -> rusqlite::Result<()> {
+    const SUMS: &str = "SELECT symbol, fee_asset, sum(realized_e8), sum(fee_e8), count(*), max(fills.trade_id), max(at_ms), \
+         sum(CASE WHEN fills.trade_id <= backfilled.trade_id THEN realized_e8 ELSE 0 END), \
+         sum(CASE WHEN fills.trade_id <= backfilled.trade_id THEN fee_e8 ELSE 0 END) \
+         FROM fills LEFT JOIN backfilled USING (symbol) GROUP BY symbol, fee_asset";
+    let mut statement = connection.prepare_cached(SUMS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (asset, fees, fees_settled): (String, i64, i64) =
+            (row.get(1)?, row.get(3)?, row.get(8)?);
+        let (realized, settled): (i64, i64) = (row.get(2)?, row.get(7)?);
+        let state = symbols.entry(row.get(0)?).or_default();
+        state.realized_e8 = state.realized_e8.saturating_add(realized);
+        state.realized_settled_e8 = state.realized_settled_e8.saturating_add(settled);
+        state.fees_e8.insert(asset.clone(), fees);
+        state.fees_settled_e8.insert(asset, fees_settled);
+        state.fills += row.get::<_, i64>(4)?;
+        state.last_trade_id = state.last_trade_id.max(row.get(5)?);
+        state.last_fill_ms = state.last_fill_ms.max(row.get(6)?);
+    }
+    Ok(())
 }
 
 /// Where each symbol began, and its funding.

@@ -259,6 +259,14 @@ fn a_restart_knows_position_money_and_where_to_back_fill_from() {
     ]);
     let state = &bench.state().symbols["ETHUSDC"];
     assert_eq!(
+        (state.realized_settled_e8, &state.fees_settled_e8),
+        (
+            100,
+            &BTreeMap::from([("BNB".to_owned(), 0), ("USDC".to_owned(), -3)])
+        ),
+        "the second fill is beyond what is surely complete"
+    );
+    assert_eq!(
         state.position,
         Some(position(35, NOW_MS + 9)),
         "old news does not replace the position"

@@ -220,7 +220,8 @@ impl Books {
     }
 }
 
-/// The books a session begins with.
+/// The books a session begins with: profit, fees and funding as far as they are surely complete. What follows is read
+/// from the exchange once more before anything is quoted, so that what was missed is not hidden by what was recorded after it.
 #[must_use]
 pub fn resume(state: &SymbolState, instrument: &Instrument, asset: &str) -> Resume {
     let position = state.position.as_ref();
@@ -235,11 +236,11 @@ pub fn resume(state: &SymbolState, instrument: &Instrument, asset: &str) -> Resu
     Resume {
         size,
         cost,
-        realized: Quote(state.realized_e8),
-        fees: Quote(-state.fees_e8.get(asset).copied().unwrap_or(0)),
+        realized: Quote(state.realized_settled_e8),
+        fees: Quote(-state.fees_settled_e8.get(asset).copied().unwrap_or(0)),
         funding: Quote(state.funding_settled_e8.get(asset).copied().unwrap_or(0)),
         funding_through: state.funding_through.map(FundingHour),
-        trade_id: state.last_trade_id,
+        trade_id: state.backfill_from.map(|id| id.saturating_sub(1)),
         trades_from: known.or(since_it_began),
     }
 }

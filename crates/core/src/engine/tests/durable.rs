@@ -8,7 +8,7 @@ use crate::event::{
 };
 use crate::order::{OrderId, Owner};
 use crate::params::ethusdc_defaults;
-use crate::units::{FundingHour, Mono, Quote, Side, Span, Wall};
+use crate::units::{FundingHour, Lots, Mono, Quote, Side, Span, Wall};
 
 fn asked_for_funding(world: &World, since: Mono) -> usize {
     world.count(since, |a| matches!(a, Action::FetchFunding(_)))
@@ -247,6 +247,34 @@ fn the_first_fill_ever_is_booked_with_its_fee_when_the_stream_misses_it() {
         TradesFrom::Id(trade.fill.trade_id + 1),
         "what follows is asked for by id"
     );
+}
+
+#[test]
+fn a_missed_trade_is_not_hidden_by_one_that_was_recorded_after_it() {
+    let mut world = World::with(ethusdc_defaults(), &[]);
+    let before = Wall(world.wall().0 - 60_000_000_000);
+    let mut venue = super::venue::Venue::new(ETH);
+    let id = OrderId { session: 3, seq: 9 };
+    venue.put(Owner::Ours(id), Side::Buy, 249_000, 100);
+    for size in [40, 35, 25] {
+        assert!(venue.fill(id, size, None, before).is_some());
+    }
+    world.venues.insert(ETH, venue);
+    // Of 500, 501 and 502 the stream lost the second; the first alone is surely complete.
+    let resume = Resume {
+        size: Lots(65),
+        cost: Quote(16_185_000_000),
+        fees: Quote(-40),
+        trade_id: Some(500),
+        trades_from: Some(TradesFrom::Id(501)),
+        ..Resume::default()
+    };
+    world.add(ETH, resume);
+    world.connect();
+    world.until(secs(5), |w| w.places(Mono(0)) > 0);
+    let view = world.view_of(ETH);
+    assert_eq!((view.position, view.fees), (Lots(100), Quote(-100)));
+    assert_eq!(view.trade_id_max, Some(502));
 }
 
 #[test]

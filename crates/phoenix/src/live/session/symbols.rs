@@ -293,7 +293,7 @@ mod tests {
                 entry_e8: 0,
                 at_ms: 1,
             }),
-            last_trade_id: Some(77),
+            backfill_from: Some(78),
             ..SymbolState::default()
         };
         Symbols::new(
