@@ -1,7 +1,12 @@
-//! Owns what must work while the trading process is broken: watching it from outside, cancelling for it, ending and restarting it.
+//! Owns what must work while the trading process is broken: its own connection to the exchange, cancelling, closing, and watching from outside.
 //!
 //! Blocking I/O, no async runtime, and none of the trading code: what fails there must not fail here.
 
 pub mod clock;
+pub mod decimal;
+pub mod emergency;
+pub mod http;
+pub mod key;
 pub mod mail;
 pub mod policy;
+pub mod venue;
