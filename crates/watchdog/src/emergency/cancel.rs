@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::clock;
-use crate::decimal::E8;
 use crate::venue::model::Order;
 use crate::venue::{CANCEL_BATCH_MAX, Patience, Venue, VenueError};
 
@@ -328,17 +327,32 @@ impl CancelReport {
         }
     }
 
+    /// This report and a later one of the same scope as one. What the later one did not see any more is not open, if it could look.
+    #[must_use]
+    pub fn followed_by(self, later: Self) -> Self {
+        let key = |handled: &Handled| (handled.order.symbol.clone(), handled.order.order_id);
+        let newer: BTreeSet<(String, i64)> = later.orders.iter().map(key).collect();
+        let rest = self.orders.into_iter().filter(|o| !newer.contains(&key(o)));
+        let mut orders: Vec<Handled> = rest
+            .map(|handled| Handled {
+                fate: match (later.open, handled.fate) {
+                    (_, Fate::Cancelled | Fate::Filled) => handled.fate,
+                    (Some(_), Fate::Gone | Fate::Open | Fate::Unknown) => Fate::Gone,
+                    (None, Fate::Gone) => Fate::Gone,
+                    (None, Fate::Open | Fate::Unknown) => Fate::Unknown,
+                },
+                ..handled
+            })
+            .collect();
+        orders.extend(later.orders);
+        orders.sort_by_key(key);
+        Self { orders, ..later }
+    }
+
     /// How many orders ended like this.
     #[must_use]
     pub fn count(&self, fate: Fate) -> usize {
         self.orders.iter().filter(|o| o.fate == fate).count()
-    }
-
-    /// Sum of what was filled of the orders in the scope, base units, for one symbol.
-    #[must_use]
-    pub fn executed(&self, symbol: &str) -> E8 {
-        let of_symbol = self.orders.iter().filter(|o| o.order.symbol == symbol);
-        E8(of_symbol.map(|o| o.order.executed_qty.0).sum())
     }
 }
 
@@ -354,6 +368,7 @@ fn fate_of(order: &Order) -> Fate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decimal::E8;
 
     #[test]
     fn orders_are_told_apart_by_their_client_ids() {
@@ -426,5 +441,13 @@ mod tests {
         let blind = seen.report(&whose, false, None);
         assert_eq!(fates(&blind), [Fate::Unknown, Fate::Unknown]);
         assert_eq!(blind.open, None, "unknown is never zero");
+
+        let after = report.clone().followed_by(blind.clone());
+        assert_eq!(fates(&after), [Fate::Unknown, Fate::Unknown]);
+        let mut later = Round::default();
+        later.on_look(vec![order("A", 9, "px-a1-0-9")], &whose);
+        let after = blind.followed_by(later.report(&whose, false, None));
+        assert_eq!(fates(&after), [Fate::Gone, Fate::Gone, Fate::Open]);
+        assert_eq!(after.open, Some(1));
     }
 }

@@ -65,6 +65,32 @@ pub struct CloseReport {
     pub error: Option<VenueError>,
 }
 
+impl CloseReport {
+    /// This report and a later one of the same symbols as one.
+    #[must_use]
+    pub fn followed_by(self, later: Self) -> Self {
+        let mut positions = self.positions;
+        for now in later.positions {
+            let known = positions
+                .iter_mut()
+                .find(|p| p.symbol == now.symbol && p.position_side == now.position_side);
+            match known {
+                Some(known) => {
+                    known.after = now.after;
+                    known.orders += now.orders;
+                    known.refusals.extend(now.refusals);
+                }
+                None => positions.push(now),
+            }
+        }
+        // What was left open before and is not seen any more is flat, if the later look was whole.
+        if later.is_verified_flat {
+            positions.iter_mut().for_each(|p| p.after = Some(E8::ZERO));
+        }
+        Self { positions, ..later }
+    }
+}
+
 /// Closes the positions of `symbols` (empty: all), one after the other, the largest first, and verifies it. It ends at `deadline` at the latest.
 pub fn close_positions(venue: &mut Venue, symbols: &[String], deadline: Instant) -> CloseReport {
     let mut closing = Closing {
