@@ -51,6 +51,9 @@ pub struct Beat {
     pub open_orders: u64,
     /// What it is doing.
     pub phase: Phase,
+    /// Whether its end is none that was asked for.
+    #[serde(default)]
+    pub crashed: bool,
 }
 
 impl Beat {

@@ -3,9 +3,12 @@
 pub mod ending;
 pub mod event;
 pub mod progress;
+mod said;
+
+pub use said::{Blow, Cleared, Input, Limits, Order, Reason};
 
 use crate::mail::{Beat, Phase};
-use ending::{Gone, Sweep, Then, code, code_after, reaction};
+use ending::{Gone, Sweep, Then, code, reaction};
 use event::Event;
 use progress::{Progress, STOP_MAX, Stall};
 use std::collections::VecDeque;
@@ -41,120 +44,6 @@ const GAP_MAX: Duration = Duration::from_secs(1);
 const ANSWER_MAX: Duration = Duration::from_secs(90);
 /// Restarts remembered.
 const RESTARTS_KEPT_MAX: usize = 1_000;
-
-/// What can be configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Standstill that ends the child.
-    pub stall: Duration,
-    /// Restarts within the window after which the next failure is the last.
-    pub restarts_max: usize,
-    /// Length of the window.
-    pub restart_window: Duration,
-}
-
-/// What the exchange says of our orders after a sweep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cleared {
-    /// Asked and confirmed: nothing of ours is open.
-    Empty {
-        /// Orders that the sweep cancelled.
-        cancelled: u32,
-    },
-    /// So many are still open.
-    Open {
-        /// How many.
-        left: u32,
-    },
-    /// It could not be asked.
-    Unknown,
-}
-
-/// A signal for the child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blow {
-    /// Ends it gracefully.
-    Term,
-    /// Ends it with a core where cores are allowed.
-    Abort,
-    /// Ends it; works on stopped processes too.
-    Kill,
-}
-
-impl Blow {
-    /// The signal's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Term => "TERM",
-            Self::Abort => "ABRT",
-            Self::Kill => "KILL",
-        }
-    }
-}
-
-/// Why the watchdog ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The child ended and restarting would not help, or was not wanted.
-    Child(Gone),
-    /// The operator asked.
-    Operator,
-    /// Too many restarts.
-    GaveUp,
-}
-
-impl Reason {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Child(_) => "a restart would not help or was not wanted",
-            Self::Operator => "as asked",
-            Self::GaveUp => "too many restarts",
-        }
-    }
-
-    fn code(self) -> u8 {
-        match self {
-            Self::Child(gone) => code_after(gone),
-            Self::Operator => code::DESIGNED,
-            Self::GaveUp => code::GAVE_UP,
-        }
-    }
-}
-
-/// What is told to the policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Input {
-    /// Time passes; several times a second.
-    Tick,
-    /// The child asked for runs.
-    Spawned(u32),
-    /// It could not be started.
-    NotSpawned,
-    /// A heartbeat.
-    Beat(Beat),
-    /// The child ended.
-    Gone(Gone),
-    /// The sweep of this number is done.
-    Cleared(u64, Cleared),
-    /// The operator wants the end.
-    Stop,
-}
-
-/// What the policy orders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// Start a child.
-    Spawn,
-    /// Cancel all orders of ours and ask what is open; [`Input::Cleared`] with the same number answers.
-    Sweep(u64),
-    /// Send the child a signal.
-    Send(Blow),
-    /// Tell people.
-    Tell(Event),
-    /// End the watchdog with this exit code.
-    End(u8),
-}
 
 /// Where a child that is ended stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,6 +137,7 @@ impl Policy {
                 self.on_gone(now, Gone::Exit(i32::from(code::FAILURE)));
             }
             Input::Beat(beat) => self.on_beat(now, beat),
+            Input::Frozen => self.on_frozen(),
             Input::Gone(gone) => {
                 self.tell(Event::Ended(gone));
                 self.on_gone(now, gone);
@@ -326,7 +216,7 @@ impl Policy {
         self.held = true;
         let was_booting = watch.progress.phase() == Phase::Booting;
         watch.progress.on_beat(now, beat);
-        self.was_stopping = beat.phase == Phase::Stopping;
+        self.was_stopping = beat.phase == Phase::Stopping && !beat.crashed;
         if was_booting && matches!(beat.phase, Phase::Trading | Phase::Halted) {
             self.patient = 0;
             self.tell(Event::Trading(beat.pid));
@@ -408,6 +298,29 @@ impl Policy {
         };
     }
 
+    /// TERM and ABRT would wait for it to go on, which nobody wants: its KILL comes first, but not before the sweep.
+    fn on_frozen(&mut self) {
+        if let State::Ending {
+            next: next @ Next::Blow(Blow::Term),
+            ..
+        } = &mut self.state
+        {
+            *next = Next::Blow(Blow::Kill);
+        }
+    }
+
+    /// Whether it would help to know that the child is stopped.
+    #[must_use]
+    pub const fn is_ending(&self) -> bool {
+        matches!(
+            self.state,
+            State::Ending {
+                next: Next::Blow(Blow::Term),
+                ..
+            }
+        )
+    }
+
     fn strike(&mut self, now: At, next: Next, since: At) {
         let (blow, next, patience) = match next {
             Next::Blow(Blow::Term) => (Blow::Term, Next::Blow(Blow::Abort), TERM_PATIENCE),
@@ -432,7 +345,7 @@ impl Policy {
             return;
         }
         self.asked_at = None;
-        let is_empty = matches!(cleared, Cleared::Empty { .. });
+        let is_empty = matches!(cleared, Cleared::Empty { .. } | Cleared::Nothing);
         match &mut self.state {
             State::Watching(watch) if watch.stale_sweep.is_some() => {
                 // Only a child that the exchange contradicts is at fault; where it does not answer, nobody is.
@@ -442,7 +355,8 @@ impl Policy {
                     None
                 };
             }
-            State::Ending { next, at, .. } if *next == Next::Blow(Blow::Term) => *at = now,
+            // What was waited for before the first blow is here.
+            State::Ending { at, since, .. } if *at == *since + SWEEP_PATIENCE => *at = now,
             State::Sweeping { after, since, .. } => {
                 let (after, since) = (*after, *since);
                 self.on_swept(now, after, since, is_empty);

@@ -116,6 +116,18 @@ impl Running {
         };
     }
 
+    /// Whether it is stopped (SIGSTOP, a debugger); unknown counts as not.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()));
+        // The state stands behind the name, which may hold anything.
+        let stat = stat.unwrap_or_default();
+        let state = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next());
+        matches!(state, Some('T' | 't'))
+    }
+
     /// Passes on a signal by its number; unknown numbers are ignored.
     pub fn pass_on(&self, number: i32) {
         if let Some(signal) = Signal::from_named_raw(number) {
@@ -173,11 +185,6 @@ mod tests {
         }
     }
 
-    fn state_of(pid: u32) -> Option<char> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit_once(") ")?.1.chars().next()
-    }
-
     #[test]
     fn endings_are_told_apart() {
         for (script, expected) in [
@@ -196,14 +203,14 @@ mod tests {
         let mut running =
             Running::start(&shell("kill -STOP $$; exit 0"), Reaping::Own).expect("started");
         let began = Instant::now();
-        while state_of(running.id()) != Some('T') {
+        while !running.is_stopped() {
             assert!(began.elapsed() < LIMIT, "it does not stop");
             std::thread::sleep(Duration::from_millis(5));
         }
         running.send(Blow::Term);
         running.send(Blow::Abort);
         assert_eq!(running.poll_gone(), None);
-        assert_eq!(state_of(running.id()), Some('T'));
+        assert!(running.is_stopped());
         running.send(Blow::Kill);
         assert_eq!(end_of(&mut running), Gone::Signal(9));
     }

@@ -139,6 +139,10 @@ impl Supervision {
             self.on(Input::Gone(gone));
         }
         self.on(Input::Tick);
+        let is_frozen = |child: &Running| child.is_stopped();
+        if self.policy.is_ending() && self.child.as_ref().is_some_and(is_frozen) {
+            self.on(Input::Frozen);
+        }
         self.notifier.on_status(self.policy.status());
         if self.policy.is_sound(self.now()) {
             self.notifier.on_progress(self.began.elapsed());

@@ -21,13 +21,13 @@ pub trait Sweeper: Send + 'static {
     fn sweep(&mut self) -> Cleared;
 }
 
-/// Where there is nothing to sweep: the exchange is a part of the child and ends with it.
+/// Where there is nothing to sweep: a dry run, or an exchange that is a part of the child and ends with it.
 #[derive(Debug, Clone, Copy)]
 pub struct NoVenue;
 
 impl Sweeper for NoVenue {
     fn sweep(&mut self) -> Cleared {
-        Cleared::Empty { cancelled: 0 }
+        Cleared::Nothing
     }
 }
 

@@ -178,6 +178,11 @@ fn swept(cleared: Cleared) -> (&'static str, Level, String) {
             Level::Severe,
             format!("{left} orders of ours are still OPEN; it is tried again"),
         ),
+        Cleared::Nothing => (
+            "book_nothing",
+            Level::Info,
+            "nothing of ours can be open: a dry run, or the exchange was a part of the trading process".to_owned(),
+        ),
         Cleared::Unknown => (
             "book_unknown",
             Level::Severe,

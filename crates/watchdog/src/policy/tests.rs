@@ -60,6 +60,7 @@ impl Bench {
             data_age_ms: Some(20),
             open_orders: 36,
             phase: Phase::Trading,
+            crashed: false,
         }
     }
 
@@ -179,6 +180,27 @@ fn an_answered_sweep_is_followed_by_the_end_at_once() {
     bench.cleared(EMPTY);
     bench.silence(100 * MS);
     assert_eq!(bench.acts(), [Order::Sweep(1), Order::Send(Blow::Term)]);
+}
+
+#[test]
+fn a_stopped_child_is_killed_at_once_but_not_before_the_sweep() {
+    let mut bench = Bench::trading();
+    bench.silence(3_100 * MS);
+    assert!(bench.policy.is_ending());
+    bench.on(Input::Frozen);
+    bench.on(Input::Tick);
+    assert_eq!(bench.acts(), [Order::Sweep(1)]);
+    bench.cleared(EMPTY);
+    bench.silence(100 * MS);
+    assert_eq!(bench.acts(), [Order::Sweep(1), Order::Send(Blow::Kill)]);
+    bench.on(Input::Gone(Gone::Signal(9)));
+    assert_eq!(bench.acts().last(), Some(&Order::Sweep(2)));
+
+    let mut unanswered = Bench::trading();
+    unanswered.silence(3_100 * MS);
+    unanswered.on(Input::Frozen);
+    unanswered.silence(2_100 * MS);
+    assert_eq!(unanswered.acts().get(1), Some(&Order::Send(Blow::Kill)));
 }
 
 #[test]
@@ -389,6 +411,20 @@ fn an_end_that_nobody_confirms_is_not_called_clean() {
     }
     assert_eq!(bench.acts().last(), Some(&Order::End(code::UNCLEAN)));
     assert!(bench.told(|e| e == Event::OverInDoubt));
+}
+
+#[test]
+fn an_unclean_end_is_restarted_only_if_nobody_asked_for_it() {
+    for (crashed, expected) in [(true, Order::Spawn), (false, Order::End(0))] {
+        let mut bench = Bench::trading();
+        bench.with_beats(S, |beat| {
+            (beat.phase, beat.crashed) = (Phase::Stopping, crashed);
+        });
+        bench.on(Input::Gone(Gone::Exit(5)));
+        bench.cleared(EMPTY);
+        bench.silence(2 * S);
+        assert_eq!(bench.acts().last(), Some(&expected));
+    }
 }
 
 #[test]
