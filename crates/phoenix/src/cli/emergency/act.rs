@@ -34,6 +34,10 @@ const BANS_MAX: u32 = 4;
 /// Rounds of closing and cancelling, while something keeps quoting.
 const CLOSE_ROUNDS_MAX: u32 = 3;
 
+/// The words that confirm.
+const CANCEL: &str = "CANCEL";
+const CLOSE: &str = "CLOSE";
+
 /// What an exchange shows, each part by itself.
 pub(super) struct Shown {
     pub clock: Result<ClockOffset, VenueError>,
@@ -77,7 +81,7 @@ pub(super) fn status(target: &mut Target, options: &Options) -> Exit {
 
 /// Cancels and tells.
 pub(super) fn cancel_all(target: &mut Target, options: &Options) -> Exit {
-    if let Some(exit) = refused("CANCEL", target, options) {
+    if let Some(exit) = refused(CANCEL, target, options) {
         return exit;
     }
     let hold = hold(target, options);
@@ -95,7 +99,7 @@ pub(super) fn cancel_all(target: &mut Target, options: &Options) -> Exit {
 
 /// Cancels, closes, cancels what came meanwhile, and tells.
 pub(super) fn close_all(target: &mut Target, options: &Options) -> Exit {
-    if let Some(exit) = refused("CLOSE", target, options) {
+    if let Some(exit) = refused(CLOSE, target, options) {
         return exit;
     }
     let hold = hold(target, options);
@@ -116,13 +120,31 @@ pub(super) fn close_all(target: &mut Target, options: &Options) -> Exit {
         say("orders came while positions were closed: closing and cancelling again");
     }
     learn_fates(target, &mut cancelled);
-    tell::closed(target, &cancelled, closed.as_ref(), &hold, options.json);
+    let told = tell::Told {
+        cancelled: &cancelled,
+        closed: closed.as_ref(),
+        others: &others(target, options),
+        hold: &hold,
+    };
+    tell::closed(target, &told, options.json);
     let is_flat = closed.as_ref().is_some_and(|c| c.is_verified_flat);
     let error = closed.as_ref().and_then(|c| c.error.as_ref());
     exit_of(
         cancelled.error.as_ref().or(error),
         is_flat && cancelled.is_verified_empty,
     )
+}
+
+/// Positions that were not to be closed; `None` when they could not be asked for.
+fn others(target: &mut Target, options: &Options) -> Option<Vec<Position>> {
+    let symbols = closed_symbols(target, options);
+    if symbols.is_empty() {
+        return Some(Vec::new());
+    }
+    let patience = Patience::until(clock::now() + PREVIEW_PATIENCE).with_attempts(PREVIEW_ATTEMPTS);
+    let mut held = close::held(&mut target.venue, &[], patience).ok()?;
+    held.retain(|position| !symbols.contains(&position.symbol));
+    Some(held)
 }
 
 fn exit_of(error: Option<&VenueError>, is_verified: bool) -> Exit {
@@ -151,7 +173,10 @@ fn refused(word: &str, target: &mut Target, options: &Options) -> Option<Exit> {
     let patience = Patience::until(clock::now() + PREVIEW_PATIENCE);
     let what = || {
         let shown = look(target, options, patience.with_attempts(PREVIEW_ATTEMPTS));
-        tell::preview(target, options, &shown)
+        match word {
+            CLOSE => tell::before_close(target, options, &shown),
+            _ => tell::before_cancel(target, &shown),
+        }
     };
     match confirm::ask(word, what) {
         Answer::Go => None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use phoenix_watchdog::decimal::E8;
-use phoenix_watchdog::emergency::cancel::{CancelReport, Fate, Owner};
+use phoenix_watchdog::emergency::cancel::{CancelReport, Fate, Owner, Scope};
 use phoenix_watchdog::emergency::close::CloseReport;
 use phoenix_watchdog::venue::VenueError;
 use phoenix_watchdog::venue::model::{Order, Position};
@@ -104,7 +104,7 @@ fn positions_text(positions: &Result<Vec<Position>, VenueError>) -> String {
 pub(super) fn status(target: &Target, shown: &Shown, is_json: bool) {
     let mut text = match &shown.clock {
         Ok(clock) => format!(
-            "reachable: its clock is {} ms ahead, round trip {} ms\n",
+            "reachable: its clock minus this machine's is {} ms, round trip {} ms\n",
             clock.offset_ms, clock.round_trip_ms
         ),
         Err(error) => format!("NOT reachable: {error}\n"),
@@ -160,18 +160,28 @@ fn running_value(target: &Target) -> Value {
     }
 }
 
-/// What would be done, for whoever is asked.
-pub(super) fn preview(target: &Target, options: &Options, shown: &Shown) -> String {
+/// What there is, for whoever is asked whether to cancel it.
+pub(super) fn before_cancel(target: &Target, shown: &Shown) -> String {
+    let which = match target.whose.scope {
+        Scope::Ours => "the orders of this installation are cancelled",
+        Scope::AnyInstance => "the orders of every phoenix are cancelled",
+        Scope::AllOrders => "ALL orders are cancelled, whoever placed them",
+    };
+    format!("{}{which}", orders_text(target, &shown.orders))
+}
+
+/// What there is, for whoever is asked whether to close it.
+pub(super) fn before_close(target: &Target, options: &Options, shown: &Shown) -> String {
     let symbols = closed_symbols(target, options);
     let which = if symbols.is_empty() {
-        "of every symbol".to_owned()
+        "every symbol, whoever opened them,".to_owned()
     } else {
-        format!("of {}", symbols.join(", "))
+        symbols.join(", ")
     };
     format!(
-        "{}{}close-all closes positions {which}",
-        orders_text(target, &shown.orders),
-        positions_text(&shown.positions)
+        "{}; the positions of {which} are closed\n{}",
+        before_cancel(target, shown),
+        positions_text(&shown.positions).trim_end()
     )
 }
 
@@ -338,26 +348,38 @@ fn close_value(report: Option<&CloseReport>) -> Value {
 }
 
 /// What `close-all` came to.
-pub(super) fn closed(
-    target: &Target,
-    cancelled: &CancelReport,
-    report: Option<&CloseReport>,
-    hold: &Hold,
-    is_json: bool,
-) {
-    let next = resume(target, hold);
-    let text = format!("{}{}{next}\n", cancel_text(cancelled), close_text(report));
-    let mut value = cancel_value(cancelled);
-    add(&mut value, "positions", close_value(report));
-    add(
-        &mut value,
-        "verified_flat",
-        json!(report.is_some_and(|r| r.is_verified_flat)),
-    );
-    let error = cancelled.error.as_ref();
-    let error = error.or(report.and_then(|r| r.error.as_ref()));
+pub(super) struct Told<'a> {
+    pub cancelled: &'a CancelReport,
+    pub closed: Option<&'a CloseReport>,
+    /// Positions that were not to be closed; `None` when they could not be asked for.
+    pub others: &'a Option<Vec<Position>>,
+    pub hold: &'a Hold,
+}
+
+/// Tells it.
+pub(super) fn closed(target: &Target, told: &Told<'_>, is_json: bool) {
+    let next = resume(target, told.hold);
+    let mut text = format!("{}{}", cancel_text(told.cancelled), close_text(told.closed));
+    for position in told.others.iter().flatten() {
+        let _ = writeln!(
+            text,
+            "left alone: the position of {} in {} (with --symbols {} it is closed too)",
+            position.position_amt, position.symbol, position.symbol
+        );
+    }
+    let _ = writeln!(text, "{next}");
+    let mut value = cancel_value(told.cancelled);
+    let is_flat = told.closed.is_some_and(|report| report.is_verified_flat);
+    let closing = told.closed.and_then(|report| report.error.as_ref());
+    let error = told.cancelled.error.as_ref().or(closing);
+    let others = told.others.as_ref().map_or(Value::Null, |list| {
+        list.iter().map(position_value).collect()
+    });
+    add(&mut value, "positions", close_value(told.closed));
+    add(&mut value, "positions_left_alone", others);
+    add(&mut value, "verified_flat", json!(is_flat));
     add(&mut value, "error", error_value(error));
-    add(&mut value, "kill_file", hold_value(hold));
+    add(&mut value, "kill_file", hold_value(told.hold));
     add(&mut value, "running", running_value(target));
     add(&mut value, "next", json!(next));
     print(&text, &value, is_json);
