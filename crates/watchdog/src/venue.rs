@@ -341,11 +341,8 @@ impl Venue {
             let why = match self.attempt(request, patience.deadline)? {
                 Verdict::Done(body) => match serde_json::from_str(&body) {
                     Ok(value) => return Ok(value),
-                    Err(error) if body.trim_start().starts_with(['{', '[']) => {
-                        return Err(VenueError::Garbled(error.to_string()));
-                    }
-                    // A page of somebody in between.
-                    Err(_) => "the answer is no JSON".to_owned(),
+                    // A page of somebody in between, or words that nobody expects: it may be better the next time.
+                    Err(error) => format!("the answer cannot be read: {error}"),
                 },
                 Verdict::Limited { retry_after_s } => {
                     let span = retry_after_s.map_or(LIMITED_DEFAULT, Duration::from_secs);
