@@ -9,6 +9,7 @@ pub mod exit;
 pub mod output;
 pub mod outside;
 pub mod run;
+pub mod watchdog;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Run(run::RunArgs),
+    Watchdog(watchdog::WatchdogArgs),
     Exchange(exchange::ExchangeArgs),
     CheckConfig(check_config::Args),
     Emergency(emergency::EmergencyArgs),
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Demo(args) => demo::main(&args).into(),
         Command::Run(args) => run::main(&args).into(),
+        Command::Watchdog(args) => watchdog::main(&args).into(),
         Command::Exchange(args) => exchange::main(&args).into(),
         Command::CheckConfig(args) => check_config::main(&args).into(),
         Command::Emergency(args) => emergency::main(&args).into(),
