@@ -2,10 +2,12 @@
 
 pub mod check_config;
 pub mod demo;
+pub mod emergency;
 pub mod ending;
 pub mod exchange;
 pub mod exit;
 pub mod output;
+pub mod outside;
 pub mod run;
 
 use std::process::ExitCode;
@@ -28,6 +30,7 @@ enum Command {
     Run(run::RunArgs),
     Exchange(exchange::ExchangeArgs),
     CheckConfig(check_config::Args),
+    Emergency(emergency::EmergencyArgs),
 }
 
 /// Parses the process's arguments, runs the command, and gives the exit code.
@@ -51,5 +54,6 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args).into(),
         Command::Exchange(args) => exchange::main(&args).into(),
         Command::CheckConfig(args) => check_config::main(&args).into(),
+        Command::Emergency(args) => emergency::main(&args).into(),
     }
 }

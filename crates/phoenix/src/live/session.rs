@@ -205,6 +205,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         hot_inbox,
         to_cold,
     )?;
+    let rest = rest.metered(&to_hot);
     let (wanted, wants_key) = mpsc::channel(4);
     let (refused, clock_refusals) = mpsc::channel(4);
     let mut keeper = tokio::spawn(listen_key::keep(rest.clone(), wants_key, to_hot.clone()));
