@@ -8,7 +8,7 @@ pub(super) mod kept;
 mod market;
 mod quote;
 mod truth;
-mod vouch;
+pub(super) mod vouch;
 
 use super::contain::DeskFault;
 use super::record::{Moment, Record, is_enough};
@@ -75,7 +75,7 @@ pub struct Desk {
     ending: Ending,
     pub(super) cancel_budget: CancelBudget,
     /// Those of them that were a matter of safety, which the promise `polite` exempts.
-    safety_cancels: CancelBudget,
+    pub(super) safety_cancels: CancelBudget,
     pub(super) ratios: Ratios,
     refusals: Refusals,
     timers: Timers,
@@ -453,11 +453,11 @@ impl Desk {
     }
 
     /// Notes how old the data is on which open orders rest, before this step changes anything.
-    pub(super) fn on_step_begins(&mut self, now: Mono) {
-        if self.tracker.open_count() > 0
-            && let Some(at) = self.justified_at
-        {
-            self.record.on_data_age(now.since(at));
+    pub(super) fn on_step_begins(&mut self, now: Now) {
+        if self.tracker.open_count() == 0 {
+            self.record.risk_time.on_end();
+        } else if let Some(at) = self.justified_at {
+            self.record.on_data_age(now.mono.since(at), now);
         }
     }
 

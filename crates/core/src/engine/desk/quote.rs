@@ -204,6 +204,7 @@ impl Desk {
         }
         self.send_places(now, shared, actions);
         self.note_full_quote(now);
+        self.record.last_quote_refresh = Some(now.mono);
     }
 
     fn plan_changes(&mut self, now: Now, shared: &Shared) {
