@@ -5,6 +5,7 @@ pub mod demo;
 pub mod ending;
 pub mod exchange;
 pub mod exit;
+pub mod health;
 pub mod output;
 pub mod run;
 
@@ -27,6 +28,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Run(run::RunArgs),
     Exchange(exchange::ExchangeArgs),
+    Health(health::HealthArgs),
     CheckConfig(check_config::Args),
 }
 
@@ -50,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::main(&args).into(),
         Command::Run(args) => run::main(&args).into(),
         Command::Exchange(args) => exchange::main(&args).into(),
+        Command::Health(args) => health::main(&args),
         Command::CheckConfig(args) => check_config::main(&args).into(),
     }
 }
