@@ -10,7 +10,7 @@ use crate::health::facts::{
 };
 use crate::journal::writer::Status;
 use crate::logging::tally::{Totals, totals};
-use phoenix_core::engine::view::{Comparison, SymbolView, View};
+use phoenix_core::engine::view::{Comparison, StreamView, SymbolView, View};
 use phoenix_core::event::Stream;
 use phoenix_core::notice::HaltReason;
 use phoenix_core::orders::state::OrderState;
@@ -281,7 +281,7 @@ fn symbol(view: &SymbolView, books: &Books, seen: Mono, now: Mono) -> SymbolFact
         streams: view
             .streams
             .iter()
-            .filter_map(|s| stream(s.stream, s.age.map(age)))
+            .filter_map(|s| stream(s, s.age.map(age)))
             .collect(),
         event_lag_s: view
             .streams
@@ -292,6 +292,7 @@ fn symbol(view: &SymbolView, books: &Books, seen: Mono, now: Mono) -> SymbolFact
             age_s: since(check.answered_at),
             agrees: check.result != Comparison::Differs,
         }),
+        reconciled_age_s: view.reconciled_at.map(since),
         quote_age_s: view.record.last_quote_refresh.map(since),
         buy: side(Side::Buy),
         sell: side(Side::Sell),
@@ -330,8 +331,8 @@ fn is_pausing(view: &SymbolView) -> bool {
         && gaps.any(|gap| gap.why == Missing::VpinPause)
 }
 
-fn stream(stream: Stream, age_s: Option<f64>) -> Option<StreamFacts> {
-    let (name, is_judged) = match stream {
+fn stream(view: &StreamView, age_s: Option<f64>) -> Option<StreamFacts> {
+    let (name, is_judged) = match view.stream {
         Stream::Depth => ("depth", true),
         Stream::Mark => ("mark", true),
         Stream::BookTicker => ("ticker", false),
@@ -342,6 +343,7 @@ fn stream(stream: Stream, age_s: Option<f64>) -> Option<StreamFacts> {
         name,
         age_s,
         is_judged,
+        suspect_after_s: view.suspect_after.map(seconds),
     })
 }
 
