@@ -2,11 +2,13 @@
 
 pub mod check_config;
 pub mod demo;
+pub mod emergency;
 pub mod ending;
 pub mod exchange;
 pub mod exit;
 pub mod health;
 pub mod output;
+pub mod outside;
 pub mod run;
 
 use std::process::ExitCode;
@@ -30,6 +32,7 @@ enum Command {
     Exchange(exchange::ExchangeArgs),
     Health(health::HealthArgs),
     CheckConfig(check_config::Args),
+    Emergency(emergency::EmergencyArgs),
 }
 
 /// Parses the process's arguments, runs the command, and gives the exit code.
@@ -54,5 +57,6 @@ pub fn main() -> ExitCode {
         Command::Exchange(args) => exchange::main(&args).into(),
         Command::Health(args) => health::main(&args),
         Command::CheckConfig(args) => check_config::main(&args).into(),
+        Command::Emergency(args) => emergency::main(&args).into(),
     }
 }

@@ -20,7 +20,7 @@ use crate::book::{Book, Touch, sync::BookSync};
 use crate::budget::CancelBudget;
 use crate::budget::ratios::Ratios;
 use crate::budget::refusals::Refusals;
-use crate::event::{ContractStatus, Link, MarkPrice, Resume, Stream, Why};
+use crate::event::{ContractStatus, Link, MarkPrice, Resume, Stream, TradesFrom, Why};
 use crate::instrument::{Instrument, SymbolId};
 use crate::liveness::{Liveness, Verdict};
 use crate::notice::{BookLoss, Notice, What};
@@ -153,7 +153,7 @@ impl Desk {
             timers,
             mark: None,
             contract: ContractStatus::Trading,
-            truth: Truth::new(resume.trades_from(), now),
+            truth: Truth::new(resume.trades_from.unwrap_or(TradesFrom::Id(0)), now),
             vouch: Vouch::default(),
             snapshot_at: None,
             snapshots_failed: 0,
@@ -252,7 +252,8 @@ impl Desk {
         if self.is_halted(shared) {
             return Some(Missing::Halt);
         }
-        if !shared.is_up(Link::Orders) || !shared.is_up(Link::User) || !self.truth.is_known() {
+        let is_known = self.truth.is_known() && self.is_funding_known();
+        if !shared.is_up(Link::Orders) || !shared.is_up(Link::User) || !is_known {
             return Some(Missing::NotReady);
         }
         if self.touch().is_none() || !self.liveness.is_quotable(now.mono) {
@@ -402,6 +403,7 @@ impl Desk {
                 | Timer::Stop
                 | Timer::DeadMan
                 | Timer::Restart
+                | Timer::Funding
                 | Timer::Sample => {}
             }
         }

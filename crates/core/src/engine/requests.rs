@@ -14,6 +14,8 @@ pub enum Request {
     OpenOrders,
     /// Our trades of one symbol.
     Trades,
+    /// Funding payments of all symbols.
+    Funding,
     /// Balance and positions: two requests of 5.
     Account,
     /// One order.
@@ -31,6 +33,7 @@ impl Request {
     #[must_use]
     pub const fn weight(self) -> u32 {
         match self {
+            Self::Funding => 30,
             Self::Snapshot => 20,
             Self::Probe => 2,
             Self::Trades => 5,
@@ -44,9 +47,12 @@ impl Request {
     pub const fn purpose(self) -> RequestPurpose {
         match self {
             Self::Probe => RequestPurpose::Routine,
-            Self::Snapshot | Self::OpenOrders | Self::Trades | Self::Account | Self::Query => {
-                RequestPurpose::Doubt
-            }
+            Self::Snapshot
+            | Self::OpenOrders
+            | Self::Trades
+            | Self::Funding
+            | Self::Account
+            | Self::Query => RequestPurpose::Doubt,
             Self::Cancel | Self::CancelAll | Self::DeadMan => RequestPurpose::Safety,
         }
     }
