@@ -6,6 +6,7 @@ pub mod desk;
 pub mod funding;
 pub mod record;
 pub mod requests;
+pub mod risk_time;
 pub mod shared;
 pub mod timers;
 pub mod view;
@@ -158,7 +159,7 @@ impl Engine {
             return;
         };
         self.stepping = Some((symbol, actions.as_slice().len()));
-        desk.on_step_begins(now.mono);
+        desk.on_step_begins(now);
         what(desk, &mut self.shared, actions);
         desk.act(now, &mut self.shared, actions);
         if let Some(Some(keep)) = self.keeps.get_mut(usize::from(symbol.0)) {

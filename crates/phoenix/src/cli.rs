@@ -6,6 +6,7 @@ pub mod emergency;
 pub mod ending;
 pub mod exchange;
 pub mod exit;
+pub mod health;
 pub mod output;
 pub mod outside;
 pub mod run;
@@ -31,6 +32,7 @@ enum Command {
     Run(run::RunArgs),
     Watchdog(watchdog::WatchdogArgs),
     Exchange(exchange::ExchangeArgs),
+    Health(health::HealthArgs),
     CheckConfig(check_config::Args),
     Emergency(emergency::EmergencyArgs),
 }
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args).into(),
         Command::Watchdog(args) => watchdog::main(&args).into(),
         Command::Exchange(args) => exchange::main(&args).into(),
+        Command::Health(args) => health::main(&args),
         Command::CheckConfig(args) => check_config::main(&args).into(),
         Command::Emergency(args) => emergency::main(&args).into(),
     }

@@ -8,10 +8,10 @@ pub(super) mod kept;
 mod market;
 mod quote;
 mod truth;
-mod vouch;
+pub(super) mod vouch;
 
 use super::contain::DeskFault;
-use super::record::{Moment, Record};
+use super::record::{Moment, Record, is_enough};
 use super::requests::Request;
 use super::shared::Shared;
 use super::timers::{Timer, Timers};
@@ -75,7 +75,7 @@ pub struct Desk {
     ending: Ending,
     pub(super) cancel_budget: CancelBudget,
     /// Those of them that were a matter of safety, which the promise `polite` exempts.
-    safety_cancels: CancelBudget,
+    pub(super) safety_cancels: CancelBudget,
     pub(super) ratios: Ratios,
     refusals: Refusals,
     timers: Timers,
@@ -428,6 +428,10 @@ impl Desk {
             open: self.tracker.open_count(),
             is_two_sided: self.tracker.resting_count(Side::Buy) > 0
                 && self.tracker.resting_count(Side::Sell) > 0,
+            is_allowed: self.obstacle.is_none() && self.may_rest(),
+            is_enough: Side::BOTH
+                .iter()
+                .all(|side| is_enough(self.tracker.resting_count(*side), self.expected(*side))),
         });
         let discretionary = self
             .cancel_budget
@@ -451,11 +455,11 @@ impl Desk {
     }
 
     /// Notes how old the data is on which open orders rest, before this step changes anything.
-    pub(super) fn on_step_begins(&mut self, now: Mono) {
-        if self.tracker.open_count() > 0
-            && let Some(at) = self.justified_at
-        {
-            self.record.on_data_age(now.since(at));
+    pub(super) fn on_step_begins(&mut self, now: Now) {
+        if self.tracker.open_count() == 0 {
+            self.record.risk_time.on_end();
+        } else if let Some(at) = self.justified_at {
+            self.record.on_data_age(now.mono.since(at), now);
         }
     }
 

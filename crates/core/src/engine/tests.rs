@@ -10,6 +10,7 @@ mod durable;
 mod fresh;
 mod operator;
 mod polite;
+mod pulse;
 mod random;
 mod risk;
 mod venue;

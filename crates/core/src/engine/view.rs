@@ -2,16 +2,20 @@
 
 use super::contain::Keep;
 use super::desk::Desk;
+pub use super::desk::vouch::{Comparison, CrossCheck};
 use super::record::Record;
 use super::shared::Shared;
 use crate::book::Touch;
 use crate::event::{Link, Stream, TradesFrom};
 use crate::instrument::SymbolId;
+use crate::liveness::Pulse;
 use crate::notice::HaltReason;
 use crate::order::OrderId;
 use crate::orders::state::OrderState;
 use crate::strategy::{Explanation, Missing, Mode};
-use crate::units::{FundingHour, Lots, Mono, Now, PerSide, Price8, Quote, Side, Span, Ticks};
+use crate::units::{
+    FundingHour, Lots, Mono, Now, PerSide, Price8, Quote, Ratio, Side, Span, Ticks,
+};
 use alloc::vec::Vec;
 
 /// Everything, at one instant.
@@ -29,6 +33,10 @@ pub struct View {
     pub wallet: Option<Quote>,
     /// Request weight used in the running minute.
     pub weight_used: i64,
+    /// The same as a share of the exchange's limit, percent.
+    pub weight_used_percent: i64,
+    /// Orders counted by the exchange as a share of its limits, the larger of both windows, percent.
+    pub orders_used_percent: i64,
     /// Each symbol, by id.
     pub symbols: Vec<SymbolView>,
 }
@@ -88,16 +96,59 @@ pub struct SymbolView {
     pub resting: PerSide<usize>,
     /// What could still fill.
     pub exposure: PerSide<Lots>,
-    /// Silence of depth, mark price and trades.
-    pub ages: [Option<Span>; 3],
-    /// Lag of the depth stream's event time.
-    pub lag: Option<Span>,
+    /// Depth, book ticker, trades and mark price.
+    pub streams: [StreamView; 4],
+    /// The last comparison of the book with the exchange's by REST.
+    pub cross_check: Option<CrossCheck>,
+    /// When open orders and position were last confirmed by REST; `None` while in doubt.
+    pub reconciled_at: Option<Mono>,
     /// Cancels in the last minute.
     pub cancels_last_min: u32,
+    /// Those of them that were a matter of safety.
+    pub safety_cancels_last_min: u32,
+    /// How near the exchange's action against cancelled and unfilled orders is, 1 being there (protocol §6.4).
+    pub pressure: Ratio,
     /// When the exchange will cancel our orders unless we arm again.
     pub dead_man_deadline: Option<Mono>,
     /// Measurements.
     pub record: Record,
+}
+
+/// One market-data stream of a symbol at one instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StreamView {
+    /// Which.
+    pub stream: Stream,
+    /// What is known of it.
+    pub pulse: Pulse,
+    /// Since its last useful message, or since one is expected; `None` while nothing is expected.
+    pub age: Option<Span>,
+    /// How far the last message's event time was behind the wall clock; `None` before the first.
+    pub lag: Option<Span>,
+    /// The silence after which its own rhythm makes it suspect; `None` while too little is learned, or where it is so
+    /// slow that only the fixed times judge it.
+    pub suspect_after: Option<Span>,
+}
+
+/// Streams in the order of [`SymbolView::streams`].
+const STREAMS: [Stream; 4] = [
+    Stream::Depth,
+    Stream::BookTicker,
+    Stream::Trade,
+    Stream::Mark,
+];
+
+impl StreamView {
+    /// A stream of which nothing is known.
+    const fn unknown(stream: Stream) -> Self {
+        Self {
+            stream,
+            pulse: Pulse::Unproven,
+            age: None,
+            lag: None,
+            suspect_after: None,
+        }
+    }
 }
 
 /// One order.
@@ -129,6 +180,8 @@ impl View {
             [Link::Public, Link::Market, Link::User, Link::Orders].map(|l| shared.is_up(l));
         self.wallet = shared.wallet;
         self.weight_used = shared.weight.used(now.mono);
+        self.weight_used_percent = shared.weight.used_percent(now.mono);
+        self.orders_used_percent = shared.order_rate.used_percent(now.mono);
         self.symbols.clear();
     }
 
@@ -179,9 +232,12 @@ impl SymbolView {
             expected: PerSide::default(),
             resting: PerSide::default(),
             exposure: PerSide::default(),
-            ages: [None; 3],
-            lag: None,
+            streams: STREAMS.map(StreamView::unknown),
+            cross_check: None,
+            reconciled_at: None,
             cancels_last_min: 0,
+            safety_cancels_last_min: 0,
+            pressure: Ratio::ZERO,
             dead_man_deadline: None,
             record: keep.kept.record,
         }
@@ -225,10 +281,18 @@ impl SymbolView {
                 sell: count(Side::Sell),
             },
             exposure: desk.tracker.exposure(),
-            ages: [Stream::Depth, Stream::Mark, Stream::Trade]
-                .map(|s| desk.liveness.age(s, now.mono)),
-            lag: desk.liveness.lag(Stream::Depth),
+            streams: STREAMS.map(|stream| StreamView {
+                stream,
+                pulse: desk.liveness.pulse(stream),
+                age: desk.liveness.age(stream, now.mono),
+                lag: desk.liveness.lag(stream),
+                suspect_after: None,
+            }),
+            cross_check: desk.cross_check(),
+            reconciled_at: desk.reconciled_at(),
             cancels_last_min: desk.cancel_budget.used(now.mono),
+            safety_cancels_last_min: desk.safety_cancels.used(now.mono),
+            pressure: desk.ratios.pressure(now.mono),
             dead_man_deadline: desk.dead_man.deadline,
             record: desk.record,
         }

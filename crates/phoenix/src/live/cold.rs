@@ -3,6 +3,9 @@
 
 mod ask;
 mod past;
+mod report;
+
+pub use report::Sources;
 
 pub use ask::{Desk, account_now, cancel_all, open_orders};
 
@@ -18,6 +21,7 @@ use phoenix_core::event::Operator;
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::{HaltReason, Notice, Severity, What};
 use phoenix_core::units::{Mono, Now, Span};
+use report::{Reporter, Shown};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -75,6 +79,7 @@ pub struct Cold {
     pub books: Books,
     recorder: Option<Recorder>,
     backlog: VecDeque<Record>,
+    reporter: Reporter,
     /// Why the journal's last attempt failed, as last told.
     journal_error: Option<String>,
     to_hot: mpsc::Sender<ToHot>,
@@ -133,6 +138,8 @@ pub struct ColdSetup {
     pub clock_refused: mpsc::Sender<()>,
     /// To the keeper of the configuration: removed symbols as they ended.
     pub ended: mpsc::Sender<SymbolView>,
+    /// What the report on the process's health is made of.
+    pub report: Sources,
     /// A file whose existence is the kill switch.
     pub kill_file: Option<PathBuf>,
     /// Where completed work is counted.
@@ -153,6 +160,7 @@ impl Cold {
             books: setup.books,
             recorder: setup.recorder,
             backlog: VecDeque::new(),
+            reporter: Reporter::new(setup.report),
             to_hot: setup.to_hot,
             from_hot: setup.from_hot,
             outside: setup.outside,
@@ -179,8 +187,9 @@ impl Cold {
         }
     }
 
-    /// Holds all quoting until an operator resumes.
-    pub async fn hold(&self) {
+    /// Holds all quoting until an operator resumes: this halt of an earlier session stands.
+    pub async fn hold(&mut self, halt: &str) {
+        self.reporter.on_standing_halt(halt);
         self.tell_hot(ToHot::Operator(Operator::Kill)).await;
     }
 
@@ -296,6 +305,7 @@ impl Cold {
         self.pulse.on_cold_round();
         self.watch_journal();
         self.watch_watchdog();
+        self.report();
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
             self.deadline = None;
             self.begin_stop().await;
@@ -485,8 +495,7 @@ impl Cold {
         }
         const TEXT: &str = "the watchdog is gone: trading goes on under the exchange's dead-man switch alone; restart both when you can";
         tracing::error!(code = "watchdog_gone", "{TEXT}");
-        self.codes.insert("watchdog_gone");
-        self.keep_alert(format!("-: {TEXT}"));
+        self.on_alert("watchdog_gone", TEXT);
         self.record(Record::Notice(NoticeRecord {
             at_ms: self.view.now.wall.as_millis(),
             level: Severity::Severe as u8,
@@ -494,6 +503,27 @@ impl Cold {
             symbol: None,
             text: TEXT.to_owned(),
         }));
+    }
+
+    /// Tells how the process fares, for its page.
+    fn report(&mut self) {
+        let status = self.recorder.as_ref().map(Recorder::status);
+        self.reporter.tell(&Shown {
+            view: &self.view,
+            books: &self.books,
+            rest: &self.desk.rest,
+            codes: &self.codes,
+            journal: status.as_ref(),
+            backlog: self.backlog.len(),
+            is_stopping: self.stopping_since.is_some(),
+            watched: self.watched,
+        });
+    }
+
+    /// An alert from outside the engine.
+    pub fn on_alert(&mut self, code: &'static str, text: &str) {
+        self.codes.insert(code);
+        self.keep_alert(format!("-: {text}"));
     }
 
     fn keep_alert(&mut self, text: String) {

@@ -204,6 +204,7 @@ impl Desk {
         }
         self.send_places(now, shared, actions);
         self.note_full_quote(now);
+        self.record.last_quote_refresh = Some(now.mono);
     }
 
     fn plan_changes(&mut self, now: Now, shared: &Shared) {
@@ -440,6 +441,16 @@ impl Desk {
         let waits = |gap: &&Gap| matches!(gap.why, Missing::BackOff | Missing::Budget);
         let waiting = self.desired.explanation.missing.of(side).iter();
         self.desired.slots.of(side).len() + waiting.filter(waits).count()
+    }
+
+    /// Whether some order is wanted and the exchange holds none of them off.
+    pub(super) fn may_rest(&self) -> bool {
+        let held_off = |gap: &Gap| gap.why == Missing::BackOff;
+        let missing = &self.desired.explanation.missing;
+        Side::BOTH.iter().any(|side| self.expected(*side) > 0)
+            && !Side::BOTH
+                .iter()
+                .any(|side| missing.of(*side).iter().any(held_off))
     }
 
     /// Notes the first instant at which every layer that is wanted rests.

@@ -36,15 +36,30 @@ pub(super) struct Vouch {
     differences: u32,
     probed_at: Option<Mono>,
     convicted_at: Option<Mono>,
+    /// The last answer that could be compared.
+    last_check: Option<CrossCheck>,
 }
 
 /// What a probe says of the book.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Comparison {
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Comparison {
+    /// The same touch.
     Same,
     /// Another touch, as it must be when the market moves.
     Near,
+    /// Another touch.
     Differs,
+}
+
+/// The last comparison of the book's touch with the exchange's by REST.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CrossCheck {
+    /// When it was asked.
+    pub requested_at: Mono,
+    /// When the answer came.
+    pub answered_at: Mono,
+    /// What it said.
+    pub result: Comparison,
 }
 
 impl Vouch {
@@ -81,6 +96,11 @@ fn compare(book: &Touch, seen: &BookTicker, is_moving: bool) -> Comparison {
 }
 
 impl Desk {
+    /// The last comparison of the book with the exchange's by REST.
+    pub(in crate::engine) const fn cross_check(&self) -> Option<CrossCheck> {
+        self.vouch.last_check
+    }
+
     /// Asks for the top of book by REST, unless that was just done.
     pub(super) fn probe(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
         if let Some(at) = self.vouch.probed_at
@@ -107,7 +127,13 @@ impl Desk {
             .liveness
             .since(Stream::Depth)
             .is_some_and(|at| at >= requested_at);
-        match compare(&touch, seen, is_moving) {
+        let result = compare(&touch, seen, is_moving);
+        self.vouch.last_check = Some(CrossCheck {
+            requested_at,
+            answered_at: now.mono,
+            result,
+        });
+        match result {
             Comparison::Same => {
                 self.vouch.differences = 0;
                 if self.liveness.on_confirmed(requested_at) {
