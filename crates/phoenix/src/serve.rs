@@ -18,6 +18,7 @@ use tokio::time::MissedTickBehavior;
 
 use auth::{KeyConfig, KeyRing};
 use clock::Clock;
+use control_port::ControlPort;
 use hub::Doom;
 use shared::Shared;
 use timing::Timing;
@@ -28,6 +29,7 @@ pub mod auth;
 pub mod board;
 pub mod clock;
 pub mod control;
+pub mod control_port;
 pub mod faults;
 pub mod guard;
 pub mod http;
@@ -43,6 +45,7 @@ pub mod stream_json;
 pub mod streams;
 pub mod timing;
 pub mod venue;
+pub mod witness;
 pub mod words;
 pub mod ws_api;
 
@@ -60,7 +63,7 @@ pub struct AccountConfig {
 
 /// What a server serves.
 pub struct ServeConfig {
-    /// The venue. Its `start_us` is replaced by the machine's date.
+    /// The venue. A `start_us` of zero is replaced by the machine's date.
     pub exchange: ExchangeConfig,
     /// Seed of all chance.
     pub seed: u64,
@@ -78,6 +81,7 @@ pub struct Server {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    control: Option<ControlPort>,
 }
 
 impl Server {
@@ -108,7 +112,24 @@ impl Server {
             address,
             stop: Some(stop),
             thread: Some(thread),
+            control: None,
         })
+    }
+
+    /// Opens the control port and returns its address, `http://…`; an earlier one is closed.
+    ///
+    /// # Errors
+    /// When the address is not on loopback or cannot be bound.
+    pub fn open_control(&mut self, address: SocketAddr) -> Result<String> {
+        let control = ControlPort::open(address, Arc::clone(&self.shared))?;
+        let url = control.url();
+        self.control = Some(control);
+        Ok(url)
+    }
+
+    /// Address of the control port, if it is open.
+    pub fn control_url(&self) -> Option<String> {
+        self.control.as_ref().map(ControlPort::url)
     }
 
     /// The bound address.
@@ -136,6 +157,11 @@ impl Server {
         self.shared.now_us()
     }
 
+    /// Time passes at once, with all that the venue does in it: a clock that stands short of a funding hour reaches it.
+    pub fn pass(&self, span: Duration) {
+        self.shared.pass(span);
+    }
+
     /// Looks at, or acts on, the exchange directly, past all limits and signatures. Events go out at once.
     pub fn with_exchange<R>(&self, act: impl FnOnce(&mut Exchange) -> R) -> R {
         self.with_venue(|venue| act(&mut venue.exchange))
@@ -155,6 +181,7 @@ impl Server {
     }
 
     fn end(&mut self) {
+        self.control = None;
         if let Some(stop) = self.stop.take() {
             // The thread may have ended by itself; then nobody listens, which is what is wanted.
             let _ = stop.send(());
@@ -174,7 +201,10 @@ impl Drop for Server {
 }
 
 fn shared_of(config: ServeConfig) -> Result<Shared> {
-    let clock = Clock::start();
+    let clock = match config.exchange.start_us {
+        0 => Clock::start(),
+        start_us => Clock::start_at(start_us),
+    };
     let exchange_config = ExchangeConfig {
         start_us: clock.now_us(),
         ..config.exchange

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::Exit;
+use crate::demo::faults::Played;
 use crate::journal::query::Reader;
 use crate::live::books::number;
 use crate::live::cold::Ended;
@@ -12,10 +15,28 @@ use crate::live::usage::Usage;
 
 /// Prints the summary: for people on standard error, or as one JSON object on standard output.
 pub fn tell(finished: &Finished, usage: Usage, durable: bool, json: bool) -> Exit {
-    let summary = Summary::of(finished, usage, durable);
+    tell_summary(finished, &Summary::of(finished, usage, durable), None, json)
+}
+
+/// As [`tell`] after a run with faults: a broken promise is a failure, and the object names the faults.
+pub fn tell_faults(finished: &Finished, summary: &Summary, played: &[Played], json: bool) -> Exit {
+    let exit = tell_summary(finished, summary, Some(played), json);
+    match (exit, summary.promises.values().all(|kept| *kept)) {
+        (Exit::Designed, false) => Exit::Failure,
+        (exit, _) => exit,
+    }
+}
+
+/// Prints a summary, and how the run ended as an exit code.
+pub fn tell_summary(
+    finished: &Finished,
+    summary: &Summary,
+    played: Option<&[Played]>,
+    json: bool,
+) -> Exit {
     eprint!("{}", summary.text(finished));
     if json {
-        let written = serde_json::to_value(&summary)
+        let written = with_faults(summary, played)
             .map_err(std::io::Error::other)
             .and_then(|value| super::output::emit_json(&value));
         if let Err(error) = written {
@@ -30,7 +51,15 @@ pub fn tell(finished: &Finished, usage: Usage, durable: bool, json: bool) -> Exi
     }
 }
 
-/// Whether the journal, read anew, has the engine's position of each symbol and every fill of the run.
+fn with_faults(summary: &Summary, played: Option<&[Played]>) -> serde_json::Result<Value> {
+    let mut value = serde_json::to_value(summary)?;
+    if let (Some(fields), Some(played)) = (value.as_object_mut(), played) {
+        fields.insert("faults".to_owned(), serde_json::to_value(played)?);
+    }
+    Ok(value)
+}
+
+/// Whether the journal, read anew, has the engine's position and funding of each symbol and every fill of the run.
 #[must_use]
 pub fn is_durable(finished: &Finished, journal: &Path) -> bool {
     let state = match Reader::open(journal).and_then(|reader| reader.restart_state()) {
@@ -56,13 +85,17 @@ pub fn is_durable(finished: &Finished, journal: &Path) -> bool {
         let ours = symbol.position.raw().saturating_mul(instrument.step_e8);
         let run_fills =
             i64::try_from(symbol.record.fills_buy + symbol.record.fills_sell).unwrap_or(i64::MAX);
-        let agrees = position == ours && fills >= run_fills;
+        let paid = kept.map_or(0, |s| s.funding_e8.values().sum());
+        let agrees =
+            position == ours && fills >= run_fills && paid == symbol.funding.raw();
         if !agrees {
             eprintln!(
-                "{}: the journal has position {} and {fills} fills of this run, the engine {} and {run_fills}",
+                "{}: the journal has position {}, {fills} fills of this run and funding {}, the engine {}, {run_fills} and {}",
                 instrument.name,
                 number(position),
-                number(ours)
+                number(paid),
+                number(ours),
+                number(symbol.funding.raw())
             );
         }
         agrees

@@ -2,12 +2,14 @@
 //! slow; the hot thread never waits for it.
 
 mod ask;
+mod past;
 
 pub use ask::{Desk, account_now, cancel_all, open_orders};
 
 use super::books::Books;
 use super::notices::words;
 use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
+use crate::heartbeat::{Pulse, Watched};
 use crate::journal::record::{Class, Halt, Notice as NoticeRecord, Record};
 use crate::journal::writer::{Backlog, Recorder};
 use phoenix_core::action::Action;
@@ -15,8 +17,7 @@ use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::event::Operator;
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::{HaltReason, Notice, Severity, What};
-use phoenix_core::order::Owner;
-use phoenix_core::units::{Mono, Now};
+use phoenix_core::units::{Mono, Now, Span};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Records of the books that wait in memory while the journal takes none. A further one is not kept: the exchange
 /// still has every fill, and the next start asks for those that the journal lacks.
 const BACKLOG_MAX: usize = 65_536;
+/// A request that waited here for longer is answered "not sent": what the engine wants now may be something else.
+const ASK_AGE_MAX: Span = Span::from_secs(2);
 /// Longest wait for room in the hot thread's queue.
 const TELL_LIMIT: Duration = Duration::from_secs(1);
 
@@ -85,6 +88,8 @@ pub struct Cold {
     deadline: Option<Instant>,
     panic_at: Option<Instant>,
     stopping_since: Option<Instant>,
+    pulse: Pulse,
+    watched: Watched,
     sampled_at: Instant,
     pruned_at: Instant,
     positions: Vec<(SymbolId, i64)>,
@@ -130,6 +135,8 @@ pub struct ColdSetup {
     pub ended: mpsc::Sender<SymbolView>,
     /// A file whose existence is the kill switch.
     pub kill_file: Option<PathBuf>,
+    /// Where completed work is counted.
+    pub pulse: Pulse,
     /// Length of the run, if bounded.
     pub seconds: Option<Duration>,
     /// When a drill wants this side to panic.
@@ -157,6 +164,8 @@ impl Cold {
             journal_error: None,
             panic_at: setup.panic_after.map(|after| now + after),
             stopping_since: None,
+            pulse: setup.pulse,
+            watched: Watched::No,
             sampled_at: now,
             pruned_at: now,
             positions: Vec::new(),
@@ -257,6 +266,7 @@ impl Cold {
     async fn begin_stop(&mut self) {
         if self.stopping_since.is_none() {
             tracing::info!("stopping: cancelling everything");
+            self.pulse.on_stopping();
             self.stopping_since = Some(Instant::now());
             self.stop_began_ns = Some(self.desk.rest.clock().mono().raw());
             self.tell_hot(super::hot::STOP).await;
@@ -283,7 +293,9 @@ impl Cold {
         if self.panic_at.is_some_and(|at| Instant::now() >= at) {
             panic!("injected fault: the cold thread panics");
         }
+        self.pulse.on_cold_round();
         self.watch_journal();
+        self.watch_watchdog();
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
             self.deadline = None;
             self.begin_stop().await;
@@ -333,8 +345,8 @@ impl Cold {
                 let records: Vec<Record> = self.books.updated(&update, now).collect();
                 records.into_iter().for_each(|record| self.record(record));
             }
-            ToCold::Funding(symbol, amount, time) => {
-                if let Some(record) = self.books.funded(symbol, amount, time) {
+            ToCold::Funding(payment) => {
+                if let Some(record) = self.books.funded(&payment) {
                     self.record(record);
                 }
             }
@@ -469,6 +481,25 @@ impl Cold {
         self.journal_error = status.error;
     }
 
+    /// The engine trades on without its watchdog: the exchange's dead-man switch stands behind it still.
+    fn watch_watchdog(&mut self) {
+        let was = std::mem::replace(&mut self.watched, self.pulse.watched());
+        if was == Watched::Gone || self.watched != Watched::Gone {
+            return;
+        }
+        const TEXT: &str = "the watchdog is gone: trading goes on under the exchange's dead-man switch alone; restart both when you can";
+        tracing::error!(code = "watchdog_gone", "{TEXT}");
+        self.codes.insert("watchdog_gone");
+        self.keep_alert(format!("-: {TEXT}"));
+        self.record(Record::Notice(NoticeRecord {
+            at_ms: self.view.now.wall.as_millis(),
+            level: Severity::Severe as u8,
+            code: "watchdog_gone".to_owned(),
+            symbol: None,
+            text: TEXT.to_owned(),
+        }));
+    }
+
     fn keep_alert(&mut self, text: String) {
         if self.alerts.len() >= ALERTS_MAX {
             self.alerts.pop_front();
@@ -519,39 +550,21 @@ impl Cold {
             self.books.clone(),
             self.recorder.clone(),
         );
+        let age = desk.rest.clock().mono().since(requested_at);
         tokio::spawn(async move {
-            let Some(reply) = ask::carry_out(&desk, action, requested_at).await else {
-                return;
+            let reply = if age > ASK_AGE_MAX {
+                OwnedReply::not_sent(&action, requested_at)
+            } else {
+                ask::carry_out(&desk, action, requested_at).await
             };
-            if let (OwnedReply::Trades(symbol, _, Ok(trades)), Some(recorder)) = (&reply, &recorder)
-            {
-                record_trades(&books, recorder, *symbol, trades);
+            let Some(reply) = reply else { return };
+            if let Some(recorder) = &recorder {
+                past::record(&books, recorder, &action, &reply);
             }
             if to_hot.send(ToHot::Reply(reply)).await.is_err() {
                 tracing::debug!("an answer came after the end");
             }
         });
-    }
-}
-
-/// Back-filled trades go into the journal before the engine sees them; each once, by its id.
-fn record_trades(
-    books: &Books,
-    recorder: &Recorder,
-    symbol: SymbolId,
-    trades: &[phoenix_core::event::TradeReport],
-) {
-    let records = trades
-        .iter()
-        .filter_map(|t| books.traded(symbol, Owner::Foreign, t));
-    let complete = trades
-        .last()
-        .and_then(|t| books.backfilled(symbol, t.fill.trade_id));
-    for record in records.chain(complete) {
-        if let Err(error) = recorder.record(record) {
-            tracing::error!(?error, "a back-filled trade could not be recorded");
-            return;
-        }
     }
 }
 

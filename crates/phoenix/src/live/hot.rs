@@ -1,6 +1,7 @@
 //! Owns the hot thread: sockets in, engine, orders out, one event at a time with nothing handed over in
 //! between. Everything slow belongs to the cold thread, and is never waited for.
 
+mod outbox;
 mod symbols;
 
 use super::clock::Clock;
@@ -17,7 +18,9 @@ use crate::binance::decode::user::UserDecoder;
 use crate::binance::decode::{AccountScope, Control, Decoded};
 use crate::binance::limits::Used;
 use crate::binance::routes::Venue;
+use crate::heartbeat::{Counts, Pulse};
 use crate::net::NetError;
+use outbox::Outbox;
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
 use phoenix_core::event::{
@@ -25,7 +28,6 @@ use phoenix_core::event::{
 };
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -86,6 +88,8 @@ pub struct HotSetup {
     pub faults: Vec<Planned>,
     /// What of the shell can change while it runs.
     pub tuning: Tuning,
+    /// Where completed work is counted.
+    pub pulse: Pulse,
 }
 
 /// The hot thread's state.
@@ -103,7 +107,7 @@ pub struct Hot {
     market_decoder: MarketDecoder,
     user_decoder: UserDecoder,
     from_cold: mpsc::Receiver<ToHot>,
-    to_cold: mpsc::Sender<ToCold>,
+    outbox: Outbox,
     timer: Pin<Box<Sleep>>,
     view_at: Mono,
     batch: Vec<NewOrder>,
@@ -111,13 +115,12 @@ pub struct Hot {
     joining: Vec<OwnedConfig>,
     /// In a dry run, what stands in for the exchange: nothing that changes anything is sent.
     paper: Option<Paper>,
-    /// Messages for the cold thread that found no room, by whether the books depend on them.
-    backlog: VecDeque<ToCold>,
-    dropped: u64,
     unreadable: u64,
     is_over: bool,
     faults: Vec<Planned>,
     started: Mono,
+    pulse: Pulse,
+    counts: Counts,
 }
 
 impl Hot {
@@ -156,18 +159,18 @@ impl Hot {
             market_decoder: MarketDecoder::default(),
             user_decoder: UserDecoder::default(),
             from_cold,
-            to_cold,
+            outbox: Outbox::new(to_cold),
             timer: Box::pin(tokio::time::sleep_until(Instant::now())),
             view_at: now,
             batch: Vec::with_capacity(ACTIONS_CAPACITY),
             joining: Vec::new(),
             paper: setup.dry_run.then(Paper::default),
-            backlog: VecDeque::new(),
-            dropped: 0,
             unreadable: 0,
             is_over: false,
             faults: setup.faults,
             started: now,
+            pulse: setup.pulse,
+            counts: Counts::default(),
         };
         for config in &setup.symbols {
             hot.step(&config.event());
@@ -185,11 +188,15 @@ impl Hot {
             self.strike_faults();
             self.drain_answers();
             self.drain_paper();
+            self.drain_unsent();
             self.poll_symbols();
             self.send_view();
             self.set_timer();
-            self.send_backlog();
+            self.outbox.send_backlog();
+            self.counts.cycles += 1;
+            self.pulse.on_cycle(self.counts);
         }
+        self.outbox.finish().await;
         self.user.close().await;
         self.public.close().await;
         self.market.close().await;
@@ -293,6 +300,7 @@ impl Hot {
             Decoded::Event(event) => {
                 self.actions.clear();
                 contain::step(&mut self.engine, now, &event, &mut self.actions);
+                self.counts.on_step(&self.actions);
                 let told = ToCold::of_account(&event, now);
                 self.carry_out(now);
                 if let Some(message) = told {
@@ -367,6 +375,7 @@ impl Hot {
     }
 
     fn on_answer(&mut self, answered: &Answered) {
+        self.counts.acks += u64::from(matches!(answered.outcome, Outcome::Accepted(_)));
         if let Outcome::Refused(refusal) = answered.outcome
             && refusal.why == Why::Clock
         {
@@ -379,6 +388,7 @@ impl Hot {
         let now = self.clock.now();
         self.actions.clear();
         contain::step(&mut self.engine, now, event, &mut self.actions);
+        self.counts.on_step(&self.actions);
         self.carry_out(now);
     }
 
@@ -425,6 +435,7 @@ impl Hot {
             | Action::FetchOpenOrders(_)
             | Action::FetchAccount
             | Action::FetchTrades(..)
+            | Action::FetchFunding(_)
             | Action::FetchSnapshot(_)
             | Action::Probe(_)
             | Action::ArmDeadMan(..) => self.tell(ToCold::Ask(action, now.mono)),
@@ -482,6 +493,10 @@ impl Hot {
         self.view_at = now.mono.after(VIEW_EVERY);
         self.actions.clear();
         contain::refresh_view(&mut self.engine, now, &mut self.actions);
+        // A dry run has nothing at the exchange that could stand on old data.
+        if self.paper.is_none() {
+            self.pulse.on_view(self.engine.view());
+        }
         let view = Box::new(self.engine.view().clone());
         self.tell(ToCold::View(view));
         self.carry_out(now);
@@ -510,37 +525,15 @@ impl Hot {
             .reset(Instant::from_std(self.clock.deadline(next)));
     }
 
-    /// Never waits: what the books depend on is kept here until there is room, and in its order.
     fn tell(&mut self, message: ToCold) {
-        self.send_backlog();
-        let message = if self.backlog.is_empty() {
-            match self.to_cold.try_send(message) {
-                Ok(()) => return,
-                Err(error) => error.into_inner(),
-            }
-        } else {
-            message
-        };
-        let is_kept = match &message {
-            ToCold::Updated(..) | ToCold::Funding(..) | ToCold::Stopped | ToCold::Ask(..) => true,
-            ToCold::NeedListenKey | ToCold::Ended(_) => true,
-            ToCold::Placed(..) | ToCold::Notice(..) | ToCold::View(_) | ToCold::ClockRefused => {
-                false
-            }
-        };
-        if is_kept {
-            self.backlog.push_back(message);
-        } else {
-            self.dropped += 1;
-        }
+        self.outbox.tell(message);
     }
 
-    fn send_backlog(&mut self) {
-        while let Some(message) = self.backlog.pop_front() {
-            if let Err(error) = self.to_cold.try_send(message) {
-                self.backlog.push_front(error.into_inner());
-                return;
-            }
+    /// Requests that found no room: refused like those that a broken connection did not take. What they lead to is
+    /// looked at in the next round, so that a thread that stands still makes no fast loop here.
+    fn drain_unsent(&mut self) {
+        for reply in self.outbox.take_unsent() {
+            self.step(&reply.event());
         }
     }
 }

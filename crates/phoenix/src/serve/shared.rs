@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use phoenix_exchange::api::{AccountId, IpKey};
 
@@ -10,7 +11,7 @@ use super::auth::KeyRing;
 use super::clock::Clock;
 use super::faults::RequestEffect;
 use super::refusal::Refusal;
-use super::rest::{Answer, Table};
+use super::rest::{Answer, Security, Table};
 use super::timing::Timing;
 use super::venue::Venue;
 
@@ -55,9 +56,34 @@ impl Shared {
         self.clock.now_us()
     }
 
-    /// What a drill does to this request, if anything.
-    pub fn request_effect(&self, method: &str, path: &str) -> Option<RequestEffect> {
-        self.lock().request_faults.take(method, path)
+    /// Time passes at once, on the clock and at the venue.
+    pub fn pass(&self, span: Duration) {
+        self.clock.pass(span);
+        self.lock().advance(self.now_us());
+    }
+
+    /// The caller of a request that needs a key; `Some(None)` when nobody owns the key.
+    pub fn caller_of(
+        &self,
+        method: &str,
+        path: &str,
+        api_key: Option<&str>,
+    ) -> Option<Option<u16>> {
+        let endpoint = self.table.find(method, path).ok()?;
+        (endpoint.security != Security::None).then(|| {
+            let key = self.keys.find(api_key).ok()?;
+            Some(key.account.0)
+        })
+    }
+
+    /// What a drill does to this request, if anything; `caller` as [`Self::caller_of`].
+    pub fn request_effect(
+        &self,
+        method: &str,
+        path: &str,
+        caller: Option<Option<u16>>,
+    ) -> Option<RequestEffect> {
+        self.lock().request_faults.take(method, path, caller)
     }
 
     /// A refusal with the present counters, for requests that never reach an endpoint.

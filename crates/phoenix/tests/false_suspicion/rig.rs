@@ -333,7 +333,8 @@ impl<'a> Rig<'a> {
                 | Action::FetchTrades(..)
                 | Action::FetchSnapshot(_)
                 | Action::ArmDeadMan(..) => self.put(at + ROUND_TRIP, Due::Answer(*action, at)),
-                Action::Reconnect(_) | Action::Stopped => {}
+                // No funding is paid in minutes, and a question without an answer is asked again.
+                Action::FetchFunding(_) | Action::Reconnect(_) | Action::Stopped => {}
             }
         }
         if self.full_at.is_none()
