@@ -362,8 +362,8 @@ impl Engine {
                 outcome,
             } => {
                 if let Some(seen) = self.accepted(now, Some(*symbol), outcome, actions) {
-                    self.with_desk(now, *symbol, actions, |desk, _, actions| {
-                        desk.on_probe(now, *requested_at, seen, actions);
+                    self.with_desk(now, *symbol, actions, |desk, shared, actions| {
+                        desk.on_probe(now, *requested_at, seen, shared, actions);
                     });
                 }
             }

@@ -7,6 +7,7 @@ mod halt;
 pub(super) mod kept;
 mod market;
 mod quote;
+mod streams;
 mod truth;
 pub(super) mod vouch;
 
@@ -22,8 +23,8 @@ use crate::budget::ratios::Ratios;
 use crate::budget::refusals::Refusals;
 use crate::event::{ContractStatus, Link, MarkPrice, Resume, Stream, TradesFrom, Why};
 use crate::instrument::{Instrument, SymbolId};
-use crate::liveness::{Liveness, Verdict};
-use crate::notice::{BookLoss, Notice, What};
+use crate::liveness::Liveness;
+use crate::notice::{Notice, What};
 use crate::order::{Execute, OrderId};
 use crate::orders::OrderTracker;
 use crate::orders::diff::Differ;
@@ -200,6 +201,12 @@ impl Desk {
             .map(|m| Price8(m / 2))
     }
 
+    /// The learned silence after which a stream is suspect; `None` where only the fixed times judge it.
+    #[must_use]
+    pub fn suspect_after(&self, stream: Stream) -> Option<Span> {
+        self.liveness.suspect_after(stream)
+    }
+
     /// When and why this desk must be stepped again.
     #[must_use]
     pub fn next_due(&self) -> Option<(Mono, Timer)> {
@@ -221,7 +228,9 @@ impl Desk {
             .lapses_at()
             .filter(|_| self.obstacle.is_none())
             .map(|at| (at, Timer::DeadMan));
-        [halt, liveness, orders, sample, lapse]
+        let doubt = self.vouch.lapses_at().filter(|_| self.obstacle.is_none());
+        let doubt = doubt.map(|at| (at, Timer::Liveness));
+        [halt, liveness, orders, sample, lapse, doubt]
             .into_iter()
             .fold(self.timers.next_due(), earliest)
     }
@@ -256,7 +265,7 @@ impl Desk {
         if !shared.is_up(Link::Orders) || !shared.is_up(Link::User) || !is_known {
             return Some(Missing::NotReady);
         }
-        if self.touch().is_none() || !self.liveness.is_quotable(now.mono) {
+        if self.touch().is_none() || !self.is_fresh(now.mono) {
             return Some(Missing::NotFresh);
         }
         if !self.dead_man.is_armed(now.mono) {
@@ -345,40 +354,6 @@ impl Desk {
         }
     }
 
-    fn poll_liveness(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
-        while let Some(verdict) = self.liveness.poll_verdict(now.mono) {
-            match verdict {
-                Verdict::Probe(_) => self.probe(now.mono, shared, actions),
-                Verdict::Stale(stream, silence) => {
-                    self.say(What::StreamStale(stream, silence), actions)
-                }
-                Verdict::Dead(stream, silence) => {
-                    self.on_stream_dead(stream, silence, now.mono, shared, actions);
-                }
-            }
-        }
-    }
-
-    fn on_stream_dead(
-        &mut self,
-        stream: Stream,
-        silence: Span,
-        now: Mono,
-        shared: &mut Shared,
-        actions: &mut Actions,
-    ) {
-        self.say(What::StreamDead(stream, silence), actions);
-        let link = match stream {
-            Stream::Depth | Stream::BookTicker => Link::Public,
-            Stream::Trade | Stream::Mark => Link::Market,
-            Stream::User => Link::User,
-        };
-        if link == Link::Public {
-            self.lose_book(BookLoss::StreamLost, now, actions);
-        }
-        shared.reconnect(link, now, actions);
-    }
-
     fn poll_orders(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
         while let Some(change) = self.tracker.poll_timeout(now.mono) {
             // One that may not be sent now is overdue later like one that was lost.
@@ -440,7 +415,7 @@ impl Desk {
         self.record.on_cancel_rate(discretionary);
         let used = self.notional_used(now.mono, shared);
         shared.on_notional(self.symbol, used);
-        if self.touch().is_some() && self.liveness.is_quotable(now.mono) {
+        if self.touch().is_some() && self.is_fresh(now.mono) {
             self.justified_at = self.liveness.since(Stream::Depth);
         }
     }
@@ -484,7 +459,8 @@ impl Desk {
         (&self.cancel_budget, &self.refusals, &self.repeat).hash(&mut digest);
         (self.overflow, self.would_take, self.reduce_only_until).hash(&mut digest);
         (self.reducing_paused.buy, self.reducing_paused.sell).hash(&mut digest);
-        (self.vouch.facts(), self.snapshot_at, self.snapshots_failed).hash(&mut digest);
+        self.vouch.digest(&mut digest);
+        (self.snapshot_at, self.snapshots_failed).hash(&mut digest);
         (self.layers_before, self.removed_at, self.second_instance).hash(&mut digest);
         self.fault.hash(&mut digest);
         self.is_position_high.hash(&mut digest);

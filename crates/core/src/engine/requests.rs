@@ -10,6 +10,8 @@ pub enum Request {
     Snapshot,
     /// Top of book.
     Probe,
+    /// Top of book while the book is doubted or its stream silent.
+    ProbeInDoubt,
     /// Open orders of one symbol.
     OpenOrders,
     /// Our trades of one symbol.
@@ -35,7 +37,7 @@ impl Request {
         match self {
             Self::Funding => 30,
             Self::Snapshot => 20,
-            Self::Probe => 2,
+            Self::Probe | Self::ProbeInDoubt => 2,
             Self::Trades => 5,
             Self::Account | Self::DeadMan => 10,
             Self::OpenOrders | Self::Query | Self::Cancel | Self::CancelAll => 1,
@@ -47,7 +49,8 @@ impl Request {
     pub const fn purpose(self) -> RequestPurpose {
         match self {
             Self::Probe => RequestPurpose::Routine,
-            Self::Snapshot
+            Self::ProbeInDoubt
+            | Self::Snapshot
             | Self::OpenOrders
             | Self::Trades
             | Self::Funding

@@ -286,7 +286,7 @@ impl SymbolView {
                 pulse: desk.liveness.pulse(stream),
                 age: desk.liveness.age(stream, now.mono),
                 lag: desk.liveness.lag(stream),
-                suspect_after: None,
+                suspect_after: desk.liveness.suspect_after(stream),
             }),
             cross_check: desk.cross_check(),
             reconciled_at: desk.reconciled_at(),

@@ -179,7 +179,7 @@ impl Desk {
             exposure: self.tracker.exposure_by_kind(),
             mid_half_ticks: self.touch().map(|t| t.mid_half_ticks()),
             mark: self.mark.map(|m| m.mark),
-            data: match self.liveness.is_quotable(now) {
+            data: match self.is_fresh(now) {
                 true => Freshness::Fresh,
                 false => Freshness::Stale,
             },

@@ -15,7 +15,8 @@ fn silence_book(world: &mut World) {
 }
 
 #[test]
-fn a_silent_depth_stream_is_pulled_at_three_seconds_reconnected_at_five_and_comes_back() {
+fn a_silent_depth_stream_of_unknown_rhythm_is_convicted_by_probes_before_it_is_stale_and_comes_back()
+ {
     let mut world = World::quoting();
     silence_book(&mut world);
     // The market moved away: a probe cannot vouch for the book.
@@ -23,10 +24,10 @@ fn a_silent_depth_stream_is_pulled_at_three_seconds_reconnected_at_five_and_come
     world.venue(ETH).ask += 40;
     let since = world.now;
     world.run(ms(2_800));
-    let lost = world.said(since, |w| matches!(w, What::BookLost(BookLoss::Mismatch)));
+    let dead = world.said(since, |w| matches!(w, What::StreamDead(Stream::Depth, _)));
     assert_eq!(
-        lost, 1,
-        "two probes convicted the book before three seconds"
+        dead, 1,
+        "two probes convicted the stream before three seconds"
     );
     world.until(ms(1_000), |w| w.resting(ETH) == (0, 0));
     world.until(ms(3_000), |w| {
@@ -251,7 +252,7 @@ fn a_ticker_stream_that_lies_for_good_costs_one_rebuild_a_minute() {
 }
 
 #[test]
-fn a_probe_that_differs_once_is_doubt_and_twice_convicts() {
+fn a_probe_that_differs_is_doubt_and_convicts_a_book_that_stands_still() {
     let mut world = World::quoting();
     let (bid, ask) = (world.venue(ETH).bid, world.venue(ETH).ask);
     let since = world.now;
@@ -272,17 +273,20 @@ fn a_probe_that_differs_once_is_doubt_and_twice_convicts() {
         world.answer(&super::world::Answer::Probe(ETH, requested_at, outcome));
     };
     probe(&mut world, bid + 1_000, ask + 1_000);
-    let again = world.count(since, |a| matches!(a, Action::Probe(_)));
-    world.run(ms(1_000));
-    assert_eq!(
-        world.count(since, |a| matches!(a, Action::Probe(_))),
-        again + 1
-    );
+    world.run(ms(400));
+    assert_eq!(world.count(since, |a| matches!(a, Action::Probe(_))), 1);
     assert!(world.is_full(ETH), "the second one agreed");
-    probe(&mut world, bid + 1_000, ask + 1_000);
-    probe(&mut world, bid + 1_000, ask + 1_000);
+    // The next ones do not: the touch stands still, and they differ three times with the stream's time to catch up.
+    world.fault(Kind::Probe, Fault::UnknownLost, 1_000);
     let lost = What::BookLost(BookLoss::Mismatch);
-    assert_eq!(world.said(since, |w| *w == lost), 1);
+    for times in 1..=3 {
+        assert_eq!(world.said(since, |w| *w == lost), 0);
+        probe(&mut world, bid + 1_000, ask + 1_000);
+        probe(&mut world, bid + 1_000, ask + 1_000);
+        assert_eq!(world.said(since, |w| *w == lost), usize::from(times == 3));
+        world.run(ms(310));
+    }
+    world.faults.clear();
     world.until(secs(10), |w| w.is_full(ETH));
 }
 
