@@ -2,11 +2,14 @@
 
 pub mod check_config;
 pub mod demo;
+pub mod emergency;
 pub mod ending;
 pub mod exchange;
 pub mod exit;
 pub mod output;
+pub mod outside;
 pub mod run;
+pub mod watchdog;
 
 use std::process::ExitCode;
 
@@ -26,8 +29,10 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Run(run::RunArgs),
+    Watchdog(watchdog::WatchdogArgs),
     Exchange(exchange::ExchangeArgs),
     CheckConfig(check_config::Args),
+    Emergency(emergency::EmergencyArgs),
 }
 
 /// Parses the process's arguments, runs the command, and gives the exit code.
@@ -49,7 +54,9 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Demo(args) => demo::main(&args).into(),
         Command::Run(args) => run::main(&args).into(),
+        Command::Watchdog(args) => watchdog::main(&args).into(),
         Command::Exchange(args) => exchange::main(&args).into(),
         Command::CheckConfig(args) => check_config::main(&args).into(),
+        Command::Emergency(args) => emergency::main(&args).into(),
     }
 }
