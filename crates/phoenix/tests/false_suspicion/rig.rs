@@ -331,10 +331,10 @@ impl<'a> Rig<'a> {
                 Action::FetchOpenOrders(_)
                 | Action::FetchAccount
                 | Action::FetchTrades(..)
+                | Action::FetchFunding(_)
                 | Action::FetchSnapshot(_)
                 | Action::ArmDeadMan(..) => self.put(at + ROUND_TRIP, Due::Answer(*action, at)),
-                // No funding is paid in minutes, and a question without an answer is asked again.
-                Action::FetchFunding(_) | Action::Reconnect(_) | Action::Stopped => {}
+                Action::Reconnect(_) | Action::Stopped => {}
             }
         }
         if self.full_at.is_none()
@@ -467,6 +467,21 @@ impl<'a> Rig<'a> {
                     at,
                     &Event::Reply(Reply::Trades {
                         symbol,
+                        requested_at,
+                        outcome,
+                    }),
+                );
+            }
+            Action::FetchFunding(_) => {
+                let page = FundingPage {
+                    payments: &[],
+                    asked: self.now(asked).wall,
+                    next: None,
+                };
+                let outcome = Outcome::Accepted(page);
+                self.step(
+                    at,
+                    &Event::Reply(Reply::Funding {
                         requested_at,
                         outcome,
                     }),
