@@ -2,6 +2,7 @@
 
 pub mod check_config;
 pub mod demo;
+pub mod drill;
 pub mod ending;
 pub mod exchange;
 pub mod exit;
@@ -27,6 +28,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Run(run::RunArgs),
     Exchange(exchange::ExchangeArgs),
+    Drill(drill::DrillArgs),
     CheckConfig(check_config::Args),
 }
 
@@ -50,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::main(&args).into(),
         Command::Run(args) => run::main(&args).into(),
         Command::Exchange(args) => exchange::main(&args).into(),
+        Command::Drill(args) => drill::main(&args).into(),
         Command::CheckConfig(args) => check_config::main(&args).into(),
     }
 }

@@ -489,6 +489,7 @@ impl Hot {
     /// What a drill wants broken by now; the view's timer wakes the loop often enough.
     fn strike_faults(&mut self) {
         for planned in faults::take_due(&mut self.faults, self.clock.mono().since(self.started)) {
+            tracing::warn!(code = "fault_struck", fault = ?planned.fault, "a fault is put in on purpose");
             match planned.fault {
                 Fault::Hot => panic!("injected fault: the hot thread panics"),
                 Fault::Cold => {}

@@ -1,0 +1,95 @@
+//! Drills in which the market does what it rarely does; only data.
+
+use super::seconds;
+use crate::drill::{Drill, Expect, PLAIN, QUIET, Step};
+
+/// A stop-loss flattens and halts for five seconds in the drills' configuration.
+const HALTED: Expect = Expect {
+    recovered_s: Some(25.0),
+    loss_share_max: 0.10,
+    ..QUIET
+};
+
+pub(super) const DRILLS: &[Drill] = &[
+    Drill {
+        name: "flash-crash",
+        about: "The price falls by 10 % in two seconds.",
+        plays: &[],
+        setting: PLAIN,
+        steps: &[
+            Step::Market(r#"{"kind":"shock","symbol":"ETHUSDC","bps":-1000,"seconds":2}"#),
+            Step::Wait(seconds(4)),
+        ],
+        expect: HALTED,
+    },
+    Drill {
+        name: "flash-crash-stalled",
+        about: "The depth stream falls silent and half a second later the price falls by 10 % in two seconds.",
+        plays: &["F13"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"mute","streams":"market"}"#),
+            Step::Wait(std::time::Duration::from_millis(500)),
+            Step::Market(r#"{"kind":"shock","symbol":"ETHUSDC","bps":-1000,"seconds":2}"#),
+            Step::Wait(seconds(6)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            detect: Some((
+                &[
+                    "stream_suspect",
+                    "stream_convicted",
+                    "stream_stale",
+                    "stream_dead",
+                    "book_lost",
+                ],
+                1.5,
+            )),
+            off_book_s: Some(2.0),
+            is_blind: true,
+            ..HALTED
+        },
+    },
+    Drill {
+        name: "gap-through-ladder",
+        about: "The price jumps by 3 % at once, through every order of one side.",
+        plays: &[],
+        setting: PLAIN,
+        steps: &[
+            Step::Market(r#"{"kind":"gap","symbol":"ETHUSDC","bps":-300}"#),
+            Step::Wait(seconds(4)),
+        ],
+        expect: HALTED,
+    },
+    Drill {
+        name: "both-sides-swept",
+        about: "Aggressive orders take everything within 2 % on both sides, and the price returns.",
+        plays: &[],
+        setting: PLAIN,
+        steps: &[
+            Step::Market(r#"{"kind":"sweep","symbol":"ETHUSDC","side":"both","bps":200}"#),
+            Step::Wait(seconds(4)),
+        ],
+        expect: Expect {
+            recovered_s: Some(10.0),
+            loss_share_max: 0.05,
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "symbol-settling",
+        about: "The contract stops trading for eight seconds: every order of it is cancelled and refused.",
+        plays: &["F29"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"symbol-settling","symbol":"ETHUSDC"}"#),
+            Step::Wait(seconds(8)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            detect: Some((&["symbol_trading", "halted", "order_refused"], 5.0)),
+            recovered_s: Some(10.0),
+            ..QUIET
+        },
+    },
+];

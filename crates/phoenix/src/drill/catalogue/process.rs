@@ -1,0 +1,295 @@
+//! Drills in which Phoenix's own processes, files and limits break; only data.
+
+use super::seconds;
+use crate::drill::{
+    Drill, End, Expect, FileTrick, LimitTrick, PLAIN, QUIET, Setting, Signal, Step, Who,
+};
+
+/// Under the watchdog: off the book in five seconds, quoting again after its restart.
+const RESTARTED: Expect = Expect {
+    off_book_s: Some(5.0),
+    recovered_s: Some(20.0),
+    loss_share_max: 0.02,
+    ..QUIET
+};
+/// Without it the exchange's own switch cancels; quoting again after a start by hand.
+const SWITCHED_OFF: Expect = Expect {
+    off_book_s: Some(30.5),
+    recovered_s: Some(10.0),
+    loss_share_max: 0.02,
+    ..QUIET
+};
+
+const KILL: Step = Step::Signal(Who::Maker, Signal::Kill);
+const STOP: Step = Step::Signal(Who::Maker, Signal::Stop);
+/// A fault that the process put into itself is known by its log line.
+const STRUCK: Step = Step::AwaitCode("fault_struck", seconds(60));
+
+pub(super) const KILLED: &[Drill] = &[
+    Drill {
+        name: "sigstop",
+        about: "The process is stopped in the middle of trading (SIGSTOP), as by a swap storm; the watchdog acts.",
+        plays: &["F13"],
+        setting: Setting {
+            watched: true,
+            ..PLAIN
+        },
+        steps: &[STOP],
+        expect: Expect {
+            detect: Some((&["child_stalled", "stalled", "watchdog_stalled"], 4.5)),
+            ..RESTARTED
+        },
+    },
+    Drill {
+        name: "sigstop-alone",
+        about: "The process is stopped without a watchdog: the exchange's own switch cancels; it is let go on then.",
+        plays: &["F7"],
+        setting: PLAIN,
+        steps: &[
+            STOP,
+            Step::AwaitEmpty(seconds(35)),
+            Step::Signal(Who::Maker, Signal::Continue),
+        ],
+        expect: SWITCHED_OFF,
+    },
+    Drill {
+        name: "sigkill",
+        about: "The process is killed; the watchdog cancels and starts it again.",
+        plays: &["F7"],
+        setting: Setting {
+            watched: true,
+            ..PLAIN
+        },
+        steps: &[KILL],
+        expect: RESTARTED,
+    },
+    Drill {
+        name: "sigkill-alone",
+        about: "The process is killed without a watchdog, and started by hand once the book is empty.",
+        plays: &["F7"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[KILL, Step::AwaitEmpty(seconds(35)), Step::StartAgain],
+        expect: SWITCHED_OFF,
+    },
+    Drill {
+        name: "kill-and-restart",
+        about: "The process is killed while it trades and started at once: its books agree before the first quote.",
+        plays: &["F11", "F12"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[KILL, Step::Wait(seconds(1)), Step::StartAgain],
+        expect: Expect {
+            recovered_s: Some(10.0),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "watchdog-killed",
+        about: "The watchdog is killed: the process says so and trades on under the exchange's own switch.",
+        plays: &[],
+        setting: Setting {
+            watched: true,
+            ..PLAIN
+        },
+        steps: &[
+            Step::Signal(Who::Watchdog, Signal::Kill),
+            Step::Wait(seconds(5)),
+        ],
+        expect: Expect {
+            detect: Some((&["watchdog_gone"], 5.0)),
+            kept_share: Some(0.95),
+            end: End::Any,
+            ..QUIET
+        },
+    },
+];
+
+pub(super) const BROKEN_INSIDE: &[Drill] = &[
+    Drill {
+        name: "strategy-panic",
+        about: "The logic of one of two symbols panics: it is pulled and back after five seconds, the other trades on.",
+        plays: &["F14"],
+        setting: Setting {
+            two_symbols: true,
+            inner_fault: Some("strategy-panic:ETHUSDC@25s"),
+            ..PLAIN
+        },
+        steps: &[STRUCK],
+        expect: Expect {
+            detect: Some((&["desk_panicked"], 1.0)),
+            off_book_s: Some(2.0),
+            recovered_s: Some(10.0),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "strategy-loop",
+        about: "The logic of a symbol never returns: the hot thread hangs, the watchdog acts.",
+        plays: &["F13", "F14"],
+        setting: Setting {
+            watched: true,
+            inner_fault: Some("strategy-loop:ETHUSDC@25s"),
+            ..PLAIN
+        },
+        steps: &[STRUCK],
+        expect: Expect {
+            detect: Some((&["child_stalled", "stalled", "watchdog_stalled"], 4.5)),
+            ..RESTARTED
+        },
+    },
+    Drill {
+        name: "hot-panic",
+        about: "The hot thread panics outside a symbol's logic: the process cancels everything and ends, the watchdog starts it again.",
+        plays: &[],
+        setting: Setting {
+            watched: true,
+            inner_fault: Some("hot-panic@25s"),
+            ..PLAIN
+        },
+        steps: &[STRUCK],
+        expect: Expect {
+            detect: Some((&["panic"], 1.0)),
+            ..RESTARTED
+        },
+    },
+    Drill {
+        name: "cold-panic",
+        about: "The cold side panics: the process cancels everything and ends, the watchdog starts it again.",
+        plays: &[],
+        setting: Setting {
+            watched: true,
+            inner_fault: Some("cold-panic@25s"),
+            ..PLAIN
+        },
+        steps: &[STRUCK],
+        expect: Expect {
+            detect: Some((&["panic"], 1.0)),
+            ..RESTARTED
+        },
+    },
+    Drill {
+        name: "out-of-memory",
+        about: "The process gets no further memory: it aborts, the watchdog cancels and starts it again.",
+        plays: &["F20"],
+        setting: Setting {
+            watched: true,
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Limit(LimitTrick::MemoryFull),
+            Step::AwaitEmpty(seconds(20)),
+        ],
+        expect: Expect {
+            // How soon it asks for memory is its own affair; from then on it is dead.
+            off_book_s: Some(20.0),
+            ..RESTARTED
+        },
+    },
+];
+
+pub(super) const SURROUNDINGS: &[Drill] = &[
+    Drill {
+        name: "disk-full",
+        about: "No file may grow for ten seconds: the journal waits in memory, trading goes on, nothing is lost.",
+        plays: &[],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Limit(LimitTrick::DiskFull),
+            Step::Wait(seconds(10)),
+            Step::Limit(LimitTrick::DiskFree),
+        ],
+        expect: Expect {
+            detect: Some((&["journal_failed", "journal_unwritable"], 5.0)),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "corrupt-state",
+        about: "The process is killed and the journal's beginning overwritten: the next start trades on the exchange's truth or refuses, and says so.",
+        plays: &["F32"],
+        setting: PLAIN,
+        steps: &[
+            Step::Signal(Who::Maker, Signal::Kill),
+            Step::AwaitEmpty(seconds(35)),
+            Step::File(FileTrick::CorruptJournal),
+            Step::StartAgain,
+            Step::AwaitEnd(seconds(10)),
+        ],
+        expect: Expect {
+            off_book_s: Some(30.5),
+            recovered_s: None,
+            end: End::Code(1),
+            loss_share_max: 0.02,
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "config-gone",
+        about: "phoenix.yaml disappears for six seconds: the configuration in force stays in force.",
+        plays: &[],
+        setting: PLAIN,
+        steps: &[
+            Step::File(FileTrick::RemoveConfig),
+            Step::Wait(seconds(6)),
+            Step::File(FileTrick::RestoreConfig),
+        ],
+        expect: Expect {
+            kept_share: Some(0.95),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "config-broken",
+        about: "phoenix.yaml is overwritten with what cannot be read: refused with an alert, the old one stays.",
+        plays: &[],
+        setting: PLAIN,
+        steps: &[
+            Step::File(FileTrick::GarbleConfig),
+            Step::Wait(seconds(5)),
+            Step::File(FileTrick::RestoreConfig),
+        ],
+        expect: Expect {
+            kept_share: Some(0.95),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "kill-switch",
+        about: "The kill file appears: everything is cancelled within a second, and nothing sent until it is gone.",
+        plays: &[],
+        setting: PLAIN,
+        steps: &[
+            Step::File(FileTrick::Kill),
+            Step::Wait(seconds(5)),
+            Step::File(FileTrick::Unkill),
+        ],
+        expect: Expect {
+            detect: Some((&["halted"], 1.0)),
+            off_book_s: Some(1.0),
+            recovered_s: None,
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "second-instance",
+        about: "A second Phoenix is started on the account from another machine: quoting stops with an alert of level 3.",
+        plays: &["F32"],
+        setting: PLAIN,
+        steps: &[Step::StartSecond, Step::Wait(seconds(15)), Step::EndSecond],
+        expect: Expect {
+            detect: Some((&["second_instance"], 15.0)),
+            off_book_s: Some(16.0),
+            recovered_s: None,
+            ..QUIET
+        },
+    },
+];

@@ -1,0 +1,346 @@
+//! Drills in which a stream stays connected and says too little, too late, or what is not so; only data.
+
+use super::seconds;
+use crate::drill::{Drill, Expect, PLAIN, QUIET, Setting, Step};
+
+/// What Phoenix says when it finds market data dead, one of which is enough.
+const DATA: &[&str] = &[
+    "stream_suspect",
+    "stream_convicted",
+    "stream_stale",
+    "stream_dead",
+    "stream_silent",
+    "book_lost",
+    "bad_frame",
+];
+/// What it says when the user stream is in doubt.
+const USER: &[&str] = &[
+    "stream_suspect",
+    "stream_stale",
+    "stream_dead",
+    "user_stream_suspect",
+];
+
+/// Data are gone: found soon, off the book soon, back soon.
+const BLIND: Expect = Expect {
+    detect: Some((DATA, 1.5)),
+    is_blind: true,
+    off_book_s: Some(2.0),
+    ..QUIET
+};
+/// Data are found to be wrong by comparison, which takes its time; by 5 s nothing rests on them.
+const FOUND_OUT: Expect = Expect {
+    detect: Some((DATA, 3.0)),
+    off_book_s: Some(4.0),
+    ..QUIET
+};
+/// A wrong frame is seen as such; the book is rebuilt.
+const REBUILT: Expect = Expect {
+    detect: Some((DATA, 1.0)),
+    ..QUIET
+};
+/// Nothing that anyone should notice.
+const HARMLESS: Expect = Expect {
+    kept_share: Some(0.95),
+    ..QUIET
+};
+
+pub(super) const MARKET_DATA: &[Drill] = &[
+    Drill {
+        name: "silent-depth",
+        about: "The depth stream falls silent; its socket stays open and every other stream goes on.",
+        plays: &["F1", "F18"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"mute","streams":"depth"}"#),
+            Step::Wait(seconds(8)),
+            Step::EndFaults,
+        ],
+        expect: BLIND,
+    },
+    Drill {
+        name: "silent-market-data",
+        about: "Every market stream falls silent at once; sockets stay open.",
+        plays: &["F14", "F19"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"mute","streams":"market"}"#),
+            Step::Wait(seconds(8)),
+            Step::EndFaults,
+        ],
+        expect: BLIND,
+    },
+    Drill {
+        name: "slow-trickle",
+        about: "The depth stream gives one message every four seconds: alive for a check that asks only whether something comes.",
+        plays: &["F31"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"trickle","streams":"depth","every_ms":4000}"#),
+            Step::Wait(seconds(10)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            is_blind: false,
+            ..BLIND
+        },
+    },
+    Drill {
+        name: "stale-event-time",
+        about: "Every market message comes four seconds late, in order and without a gap: stale data that looks fresh.",
+        plays: &["F13"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"delay","streams":"market","ms":4000}"#),
+            Step::Wait(seconds(12)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            is_blind: false,
+            off_book_s: Some(5.0),
+            detect: Some((DATA, 5.0)),
+            // What was held back still comes after the fault.
+            recovered_s: Some(10.0),
+            ..BLIND
+        },
+    },
+    Drill {
+        name: "frozen-book",
+        about: "Depth and ticker keep coming with new ids and times but stand still; trades go on elsewhere.",
+        plays: &["F15", "F24"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"freeze-book"}"#),
+            Step::Wait(seconds(12)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            off_book_s: Some(6.0),
+            detect: Some((DATA, 6.0)),
+            ..FOUND_OUT
+        },
+    },
+    Drill {
+        name: "hollow-book",
+        about: "Depth messages keep their chain of ids and lose their levels: the local book drifts away without a gap.",
+        plays: &["F15"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"hollow","streams":"depth"}"#),
+            Step::Wait(seconds(12)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            off_book_s: Some(6.0),
+            detect: Some((DATA, 6.0)),
+            ..FOUND_OUT
+        },
+    },
+    Drill {
+        name: "sequence-gap",
+        about: "Three depth messages are lost.",
+        plays: &["F13", "F14"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"lose","streams":"depth","count":3}"#),
+            Step::Wait(seconds(3)),
+            Step::EndFaults,
+        ],
+        expect: REBUILT,
+    },
+    Drill {
+        name: "out-of-order",
+        about: "Every two depth messages change places.",
+        plays: &["F13", "F14"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"swap","streams":"depth"}"#),
+            Step::Wait(seconds(5)),
+            Step::EndFaults,
+        ],
+        expect: REBUILT,
+    },
+    Drill {
+        name: "duplicated",
+        about: "Every message of every stream comes twice, the user stream's fills included.",
+        plays: &["F11"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"duplicate","streams":"all"}"#),
+            Step::Wait(seconds(10)),
+            Step::EndFaults,
+        ],
+        expect: HARMLESS,
+    },
+    Drill {
+        name: "malformed",
+        about: "Every depth message is cut in the middle.",
+        plays: &["F12"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"garble","streams":"depth"}"#),
+            Step::Wait(seconds(6)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            is_blind: true,
+            off_book_s: Some(4.0),
+            ..REBUILT
+        },
+    },
+    Drill {
+        name: "silent-ticker",
+        about: "The book ticker falls silent while depth goes on: one witness less, no reason to stop.",
+        plays: &["F1"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"mute","streams":"ticker"}"#),
+            Step::Wait(seconds(8)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            detect: Some((DATA, 6.0)),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "wrong-route",
+        about: "Connections are cut; on the new ones the exchange acknowledges the subscription and delivers nothing.",
+        plays: &["F1", "F2"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"wrong-route","streams":"market"}"#),
+            Step::Wait(seconds(10)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            detect: Some((
+                &[
+                    "link_down",
+                    "stream_suspect",
+                    "stream_stale",
+                    "stream_dead",
+                    "stream_silent",
+                ],
+                4.0,
+            )),
+            is_blind: true,
+            off_book_s: Some(4.0),
+            ..QUIET
+        },
+    },
+];
+
+pub(super) const USER_STREAM: &[Drill] = &[
+    Drill {
+        name: "silent-user",
+        about: "The user stream falls silent: orders are placed and filled and nobody tells.",
+        plays: &["F2", "F4", "F6", "F33"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"mute","streams":"user"}"#),
+            Step::Wait(seconds(10)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            detect: Some((USER, 5.0)),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "lost-user-events",
+        about: "Five user events are lost, then all is well: fills that must be found by asking.",
+        plays: &["F12", "F24", "F32"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"lose","streams":"user","count":5}"#),
+            Step::Wait(seconds(8)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            detect: Some((USER, 8.0)),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "late-user-events",
+        about: "User events come three seconds late and fills race cancels.",
+        plays: &["F11", "F23", "F32"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"delay","streams":"user","ms":3000}"#),
+            Step::Wait(seconds(10)),
+            Step::EndFaults,
+        ],
+        expect: QUIET,
+    },
+    Drill {
+        name: "ack-no-event",
+        about: "Orders are accepted and no user event follows.",
+        plays: &["F2", "F23"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"ack-no-event"}"#),
+            Step::Wait(seconds(8)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            detect: Some((USER, 6.0)),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "listen-key-event",
+        about: "The listen key expires and the exchange says so.",
+        plays: &["F3", "F5", "F6"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"listen-key-expire","event":true}"#),
+            Step::Wait(seconds(3)),
+            Step::EndFaults,
+        ],
+        expect: QUIET,
+    },
+    Drill {
+        name: "listen-key-silent",
+        about: "The listen key expires and the exchange says nothing: the user stream is open and dead.",
+        plays: &["F3", "F4", "F6"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"listen-key-expire","event":false}"#),
+            Step::Wait(seconds(8)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            detect: Some((USER, 6.0)),
+            ..QUIET
+        },
+    },
+];
