@@ -6,6 +6,7 @@ pub mod conduct;
 pub mod control;
 pub mod judge;
 pub mod ledger;
+pub mod manual;
 pub mod process;
 pub mod promises;
 pub mod score;
@@ -22,6 +23,8 @@ pub struct Drill {
     pub name: &'static str,
     /// What breaks, in one sentence.
     pub about: &'static str,
+    /// What a person does about it in production.
+    pub production: &'static str,
     /// Which field failures of the catalogue it plays (`F1` … `F33`).
     pub plays: &'static [&'static str],
     /// What is started.

@@ -273,12 +273,13 @@ mod tests {
         command.args(["-c", script]);
         let file = folder.path().join("log");
         let mut process = Process::start(&mut command, &file, &log).expect("started");
-        while log.find("hello", 0).is_none() || process.output().is_empty() {
+        let id = process.id();
+        while log.find("hello", 0).is_none() || process.output().is_empty() || !is_ours(id, "sleep")
+        {
             std::thread::yield_now();
         }
         assert_eq!(process.output(), "out\n");
-        assert!(process.ended().is_none() && is_ours(process.id(), "sleep"));
-        let id = process.id();
+        assert!(process.ended().is_none());
         drop(process);
         assert!(!is_ours(id, "sleep"), "reaped");
         let kept = std::fs::read_to_string(file).expect("the file");

@@ -14,6 +14,7 @@ pub(super) const DRILLS: &[Drill] = &[
     Drill {
         name: "flash-crash",
         about: "The price falls by 10 % in two seconds.",
+        production: "Look at the position and the halt; resume when the market is understood (`kill -USR2`, or wait for `halt_seconds`).",
         plays: &[],
         setting: PLAIN,
         steps: &[
@@ -25,10 +26,11 @@ pub(super) const DRILLS: &[Drill] = &[
     Drill {
         name: "flash-crash-stalled",
         about: "The depth stream falls silent and half a second later the price falls by 10 % in two seconds.",
+        production: "As flash-crash, and look why the data stalled.",
         plays: &["F13"],
         setting: PLAIN,
         steps: &[
-            Step::Fault(r#"{"kind":"mute","streams":"market"}"#),
+            Step::Fault(r#"{"kind":"mute","streams":"market-data"}"#),
             Step::Wait(std::time::Duration::from_millis(500)),
             Step::Market(r#"{"kind":"shock","symbol":"ETHUSDC","bps":-1000,"seconds":2}"#),
             Step::Wait(seconds(6)),
@@ -53,6 +55,7 @@ pub(super) const DRILLS: &[Drill] = &[
     Drill {
         name: "gap-through-ladder",
         about: "The price jumps by 3 % at once, through every order of one side.",
+        production: "As flash-crash. The loss is bounded by one side of the ladder, half of `net_max`.",
         plays: &[],
         setting: PLAIN,
         steps: &[
@@ -64,6 +67,7 @@ pub(super) const DRILLS: &[Drill] = &[
     Drill {
         name: "both-sides-swept",
         about: "Aggressive orders take everything within 2 % on both sides, and the price returns.",
+        production: "Nothing.",
         plays: &[],
         setting: PLAIN,
         steps: &[
@@ -79,6 +83,7 @@ pub(super) const DRILLS: &[Drill] = &[
     Drill {
         name: "symbol-settling",
         about: "The contract stops trading for eight seconds: every order of it is cancelled and refused.",
+        production: "Read the exchange's notice; remove the symbol from the configuration if it does not come back.",
         plays: &["F29"],
         setting: PLAIN,
         steps: &[

@@ -29,6 +29,7 @@ pub(super) const KILLED: &[Drill] = &[
     Drill {
         name: "sigstop",
         about: "The process is stopped in the middle of trading (SIGSTOP), as by a swap storm; the watchdog acts.",
+        production: "Find what stopped it: swap (`vmstat 1`), a debugger, a frozen container. The watchdog has replaced it.",
         plays: &["F13"],
         setting: Setting {
             watched: true,
@@ -43,6 +44,7 @@ pub(super) const KILLED: &[Drill] = &[
     Drill {
         name: "sigstop-alone",
         about: "The process is stopped without a watchdog: the exchange's own switch cancels; it is let go on then.",
+        production: "Run it under `phoenix watchdog`: 30 s is the exchange's switch, 5 s is ours.",
         plays: &["F7"],
         setting: PLAIN,
         steps: &[
@@ -55,6 +57,7 @@ pub(super) const KILLED: &[Drill] = &[
     Drill {
         name: "sigkill",
         about: "The process is killed; the watchdog cancels and starts it again.",
+        production: "Find who killed it (`journalctl -k | grep -i oom`). The watchdog has replaced it.",
         plays: &["F7"],
         setting: Setting {
             watched: true,
@@ -66,6 +69,7 @@ pub(super) const KILLED: &[Drill] = &[
     Drill {
         name: "sigkill-alone",
         about: "The process is killed without a watchdog, and started by hand once the book is empty.",
+        production: "Start it again; its books are settled with the exchange before the first quote.",
         plays: &["F7"],
         setting: Setting {
             market: "lively",
@@ -77,6 +81,7 @@ pub(super) const KILLED: &[Drill] = &[
     Drill {
         name: "kill-and-restart",
         about: "The process is killed while it trades and started at once: its books agree before the first quote.",
+        production: "Nothing: this is what an upgrade under load looks like.",
         plays: &["F11", "F12"],
         setting: Setting {
             market: "lively",
@@ -91,6 +96,7 @@ pub(super) const KILLED: &[Drill] = &[
     Drill {
         name: "watchdog-killed",
         about: "The watchdog is killed: the process says so and trades on under the exchange's own switch.",
+        production: "Stop the process (`kill -TERM`, it cancels everything) and start `phoenix watchdog` again.",
         plays: &[],
         setting: Setting {
             watched: true,
@@ -113,6 +119,7 @@ pub(super) const BROKEN_INSIDE: &[Drill] = &[
     Drill {
         name: "strategy-panic",
         about: "The logic of one of two symbols panics: it is pulled and back after five seconds, the other trades on.",
+        production: "Keep the log line `panic` with its backtrace and report it. After the fifth in ten minutes the symbol stays stopped until resumed.",
         plays: &["F14"],
         setting: Setting {
             two_symbols: true,
@@ -130,6 +137,7 @@ pub(super) const BROKEN_INSIDE: &[Drill] = &[
     Drill {
         name: "strategy-loop",
         about: "The logic of a symbol never returns: the hot thread hangs, the watchdog acts.",
+        production: "Keep the core dump if there is one and report it; trade without that strategy meanwhile.",
         plays: &["F13", "F14"],
         setting: Setting {
             watched: true,
@@ -145,6 +153,7 @@ pub(super) const BROKEN_INSIDE: &[Drill] = &[
     Drill {
         name: "hot-panic",
         about: "The hot thread panics outside a symbol's logic: the process cancels everything and ends, the watchdog starts it again.",
+        production: "Keep the log line `panic` and report it.",
         plays: &[],
         setting: Setting {
             watched: true,
@@ -160,6 +169,7 @@ pub(super) const BROKEN_INSIDE: &[Drill] = &[
     Drill {
         name: "cold-panic",
         about: "The cold side panics: the process cancels everything and ends, the watchdog starts it again.",
+        production: "As hot-panic.",
         plays: &[],
         setting: Setting {
             watched: true,
@@ -175,6 +185,7 @@ pub(super) const BROKEN_INSIDE: &[Drill] = &[
     Drill {
         name: "out-of-memory",
         about: "The process gets no further memory: it aborts, the watchdog cancels and starts it again.",
+        production: "Give the machine memory or move other programs off it; a limit on the unit should be twice what `phoenix health` shows.",
         plays: &["F20"],
         setting: Setting {
             watched: true,
@@ -197,6 +208,7 @@ pub(super) const SURROUNDINGS: &[Drill] = &[
     Drill {
         name: "disk-full",
         about: "No file may grow for ten seconds: the journal waits in memory, trading goes on, nothing is lost.",
+        production: "Make room on the disk of `state_dir`; nothing is lost as long as the process lives.",
         plays: &[],
         setting: Setting {
             market: "lively",
@@ -215,6 +227,7 @@ pub(super) const SURROUNDINGS: &[Drill] = &[
     Drill {
         name: "corrupt-state",
         about: "The process is killed and the journal's beginning overwritten: the next start trades on the exchange's truth or refuses, and says so.",
+        production: "Move the journal aside (`mv journal.db journal.db.broken`) and start again: position and orders come from the exchange, the history before is in the copy.",
         plays: &["F32"],
         setting: PLAIN,
         steps: &[
@@ -235,6 +248,7 @@ pub(super) const SURROUNDINGS: &[Drill] = &[
     Drill {
         name: "config-gone",
         about: "phoenix.yaml disappears for six seconds: the configuration in force stays in force.",
+        production: "Restore the file before the next restart.",
         plays: &[],
         setting: PLAIN,
         steps: &[
@@ -250,6 +264,7 @@ pub(super) const SURROUNDINGS: &[Drill] = &[
     Drill {
         name: "config-broken",
         about: "phoenix.yaml is overwritten with what cannot be read: refused with an alert, the old one stays.",
+        production: "Correct the file: `phoenix check-config FILE` names the line.",
         plays: &[],
         setting: PLAIN,
         steps: &[
@@ -265,6 +280,7 @@ pub(super) const SURROUNDINGS: &[Drill] = &[
     Drill {
         name: "kill-switch",
         about: "The kill file appears: everything is cancelled within a second, and nothing sent until it is gone.",
+        production: "Remove the file and resume with `kill -USR2` when the reason is gone.",
         plays: &[],
         setting: PLAIN,
         steps: &[
@@ -282,6 +298,7 @@ pub(super) const SURROUNDINGS: &[Drill] = &[
     Drill {
         name: "second-instance",
         about: "A second Phoenix is started on the account from another machine: quoting stops with an alert of level 3.",
+        production: "Stop one of the two, then resume the other (`kill -USR2`, or `--clear-halt` at its start).",
         plays: &["F32"],
         setting: PLAIN,
         steps: &[Step::StartSecond, Step::Wait(seconds(15)), Step::EndSecond],

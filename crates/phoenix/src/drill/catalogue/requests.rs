@@ -22,15 +22,14 @@ pub(super) const UNANSWERED: &[Drill] = &[
     Drill {
         name: "rest-timeout-placed",
         about: "Orders are carried out and never answered.",
+        production: "Nothing: orders in doubt count as exposure until they are found by their ids.",
         plays: &["F8", "F10"],
         setting: Setting {
             market: "lively",
             ..PLAIN
         },
         steps: &[
-            Step::Fault(
-                r#"{"kind":"hold-answer","path":"/fapi/v1/batchOrders,/fapi/v1/order","method":"POST"}"#,
-            ),
+            Step::Fault(r#"{"kind":"hold-answer","requests":"orders","ms":10000}"#),
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -39,15 +38,14 @@ pub(super) const UNANSWERED: &[Drill] = &[
     Drill {
         name: "rest-timeout-not-placed",
         about: "Orders are neither carried out nor answered.",
+        production: "As rest-timeout-placed.",
         plays: &["F9", "F10"],
         setting: Setting {
             market: "lively",
             ..PLAIN
         },
         steps: &[
-            Step::Fault(
-                r#"{"kind":"hold","path":"/fapi/v1/batchOrders,/fapi/v1/order","method":"POST"}"#,
-            ),
+            Step::Fault(r#"{"kind":"hold","requests":"orders","ms":10000}"#),
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -56,15 +54,14 @@ pub(super) const UNANSWERED: &[Drill] = &[
     Drill {
         name: "answer-cut",
         about: "Orders are carried out and the connection breaks before the answer.",
+        production: "As rest-timeout-placed.",
         plays: &["F8", "F28"],
         setting: Setting {
             market: "lively",
             ..PLAIN
         },
         steps: &[
-            Step::Fault(
-                r#"{"kind":"cut-answer","path":"/fapi/v1/batchOrders,/fapi/v1/order","method":"POST"}"#,
-            ),
+            Step::Fault(r#"{"kind":"cut-answer","requests":"orders"}"#),
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -73,6 +70,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
     Drill {
         name: "http-503-placed",
         about: "Orders are carried out and answered 503 with an unknown outcome.",
+        production: "Look at the exchange's status page: 503 with an unknown outcome means overload there.",
         plays: &["F9"],
         setting: Setting {
             market: "lively",
@@ -80,7 +78,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(
-                r#"{"kind":"answer","path":"/fapi/v1/batchOrders,/fapi/v1/order","method":"POST","status":503,"code":-1000,"msg":"Unknown error, please check your request or try again later.","carried_out":true}"#,
+                r#"{"kind":"answer","requests":"orders","status":503,"code":-1000,"msg":"Unknown error, please check your request or try again later.","carried_out":true}"#,
             ),
             Step::Wait(seconds(8)),
             Step::EndFaults,
@@ -90,6 +88,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
     Drill {
         name: "http-503-not-placed",
         about: "Orders are answered 503 with an unknown outcome, and were not carried out.",
+        production: "As http-503-placed.",
         plays: &["F9"],
         setting: Setting {
             market: "lively",
@@ -97,7 +96,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(
-                r#"{"kind":"answer","path":"/fapi/v1/batchOrders,/fapi/v1/order","method":"POST","status":503,"code":-1000,"msg":"Unknown error, please check your request or try again later.","carried_out":false}"#,
+                r#"{"kind":"answer","requests":"orders","status":503,"code":-1000,"msg":"Unknown error, please check your request or try again later.","carried_out":false}"#,
             ),
             Step::Wait(seconds(8)),
             Step::EndFaults,
@@ -107,6 +106,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
     Drill {
         name: "timeout-1007",
         about: "Orders are carried out and answered -1007: execution status unknown.",
+        production: "As http-503-placed.",
         plays: &["F8", "F10"],
         setting: Setting {
             market: "lively",
@@ -114,7 +114,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(
-                r#"{"kind":"answer","path":"/fapi/v1/batchOrders,/fapi/v1/order","method":"POST","status":408,"code":-1007,"msg":"Timeout waiting for response from backend server.","carried_out":true}"#,
+                r#"{"kind":"answer","requests":"orders","status":408,"code":-1007,"msg":"Timeout waiting for response from backend server.","carried_out":true}"#,
             ),
             Step::Wait(seconds(8)),
             Step::EndFaults,
@@ -128,6 +128,7 @@ pub(super) const LIMITED: &[Drill] = &[
     Drill {
         name: "rate-limit-429",
         about: "Every request is answered 429 with Retry-After: 5 for five seconds.",
+        production: "Find what else sends from this address; lower `request_share_max` if it is shared.",
         plays: &["F21", "F30"],
         setting: Setting {
             market: "lively",
@@ -147,6 +148,7 @@ pub(super) const LIMITED: &[Drill] = &[
     Drill {
         name: "ban-418",
         about: "The address is banned for ten seconds: every request is answered 418.",
+        production: "Send nothing from this address, not even by hand. If orders must go now, use `phoenix emergency cancel-all` from another address.",
         plays: &["F21"],
         setting: Setting {
             market: "lively",
@@ -167,6 +169,7 @@ pub(super) const LIMITED: &[Drill] = &[
     Drill {
         name: "order-limit-1015",
         about: "New orders are refused with -1015, too many orders; cancels work.",
+        production: "Find what else places orders on this account.",
         plays: &["F30"],
         setting: Setting {
             market: "lively",
@@ -185,6 +188,7 @@ pub(super) const LIMITED: &[Drill] = &[
     Drill {
         name: "http-503-throttled",
         about: "New orders are refused with 503 and -1008; those that reduce pass.",
+        production: "Wait: the exchange sheds load. Reducing orders pass.",
         plays: &["F9"],
         setting: Setting {
             market: "lively",
@@ -203,6 +207,7 @@ pub(super) const LIMITED: &[Drill] = &[
     Drill {
         name: "firewall-html",
         about: "A firewall before the exchange answers every request with 403 and a page of HTML.",
+        production: "The exchange's firewall blocks the address: lower the request rate, wait, or use another address.",
         plays: &["F21", "F29"],
         setting: Setting {
             market: "lively",
@@ -225,6 +230,7 @@ pub(super) const REFUSED: &[Drill] = &[
     Drill {
         name: "clock-jump",
         about: "The exchange's clock runs six seconds ahead of ours: -1021 on every signed request until we follow.",
+        production: "Check the machine's time service (`chronyc tracking`): a machine that steps its clock should slew it.",
         plays: &["F22"],
         setting: Setting {
             market: "lively",
@@ -240,6 +246,7 @@ pub(super) const REFUSED: &[Drill] = &[
     Drill {
         name: "clock-jump-back",
         about: "The exchange's clock falls six seconds behind ours.",
+        production: "As clock-jump.",
         plays: &["F22"],
         setting: Setting {
             market: "lively",
@@ -255,6 +262,7 @@ pub(super) const REFUSED: &[Drill] = &[
     Drill {
         name: "post-only-storm",
         about: "Every new order is refused with -5022: it would take.",
+        production: "Nothing; in a fast market it passes. If it stays, the book is older than it says: see the round trip in `phoenix health`.",
         plays: &["F27", "F28"],
         setting: Setting {
             market: "lively",
@@ -270,6 +278,7 @@ pub(super) const REFUSED: &[Drill] = &[
     Drill {
         name: "margin-refused",
         about: "Every new order is refused with -2019: margin is insufficient.",
+        production: "Compare the margin need (`phoenix check-config`) with the balance: add margin or lower sizes.",
         plays: &["F29"],
         setting: Setting {
             market: "lively",
@@ -285,6 +294,7 @@ pub(super) const REFUSED: &[Drill] = &[
     Drill {
         name: "reduce-only-refused",
         about: "Reduce-only orders are refused with -2022 while the position must shrink.",
+        production: "Look for reduce-only orders placed by hand that take up the position.",
         plays: &["F25", "F26"],
         setting: Setting {
             market: "lively",
@@ -300,15 +310,14 @@ pub(super) const REFUSED: &[Drill] = &[
     Drill {
         name: "cancel-gone",
         about: "Every cancel is answered -2011, unknown order, though the order rests.",
+        production: "Nothing at once; orders that stay in `phoenix emergency status` are to be cancelled there.",
         plays: &["F23", "F26"],
         setting: Setting {
             market: "lively",
             ..PLAIN
         },
         steps: &[
-            Step::Fault(
-                r#"{"kind":"answer","path":"/fapi/v1/order,/fapi/v1/batchOrders","method":"DELETE","status":400,"code":-2011,"msg":"Unknown order sent.","carried_out":false}"#,
-            ),
+            Step::Fault(r#"{"kind":"reject","verb":"cancels","code":-2011}"#),
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -317,15 +326,14 @@ pub(super) const REFUSED: &[Drill] = &[
     Drill {
         name: "fill-cancel-race",
         about: "The market sweeps both sides again and again while cancels are held back.",
+        production: "Nothing.",
         plays: &["F23", "F11"],
         setting: Setting {
             market: "lively",
             ..PLAIN
         },
         steps: &[
-            Step::Fault(
-                r#"{"kind":"hold","path":"/fapi/v1/order,/fapi/v1/batchOrders","method":"DELETE","ms":400}"#,
-            ),
+            Step::Fault(r#"{"kind":"hold","requests":"cancels","ms":400}"#),
             Step::Market(r#"{"kind":"sweep","symbol":"ETHUSDC","side":"both","bps":10}"#),
             Step::Wait(seconds(2)),
             Step::Market(r#"{"kind":"sweep","symbol":"ETHUSDC","side":"buy","bps":10}"#),
@@ -339,6 +347,7 @@ pub(super) const REFUSED: &[Drill] = &[
     Drill {
         name: "lying-position",
         about: "The exchange's answers report a position that we do not have, for ten seconds.",
+        production: "Compare the position on the exchange's own page with `phoenix health`. Stop with the kill file if they differ for longer than a minute.",
         plays: &["F12", "F32"],
         setting: PLAIN,
         steps: &[
@@ -355,6 +364,7 @@ pub(super) const REFUSED: &[Drill] = &[
     Drill {
         name: "key-revoked",
         about: "The key is revoked while orders rest: nothing can be cancelled, only the exchange's own switch is left.",
+        production: "Create a key, put it where secrets are read from, start again with `--clear-halt`. Cancel by hand on the exchange's page if it cannot wait 30 s.",
         plays: &["F4"],
         setting: Setting {
             market: "lively",

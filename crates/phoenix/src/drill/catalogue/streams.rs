@@ -49,6 +49,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "silent-depth",
         about: "The depth stream falls silent; its socket stays open and every other stream goes on.",
+        production: "Nothing at once: it reconnects by itself. If it comes back more than twice an hour, look at the network with `phoenix health --watch 30s` and move to another machine or zone.",
         plays: &["F1", "F18"],
         setting: PLAIN,
         steps: &[
@@ -61,10 +62,11 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "silent-market-data",
         about: "Every market stream falls silent at once; sockets stay open.",
+        production: "Look at the exchange's status page and the machine's network; orders are off the book until data are back.",
         plays: &["F14", "F19"],
         setting: PLAIN,
         steps: &[
-            Step::Fault(r#"{"kind":"mute","streams":"market"}"#),
+            Step::Fault(r#"{"kind":"mute","streams":"market-data"}"#),
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -73,10 +75,11 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "slow-trickle",
         about: "The depth stream gives one message every four seconds: alive for a check that asks only whether something comes.",
+        production: "As silent-depth; a slow proxy or a full link between machine and exchange is the usual cause.",
         plays: &["F31"],
         setting: PLAIN,
         steps: &[
-            Step::Fault(r#"{"kind":"trickle","streams":"depth","every_ms":4000}"#),
+            Step::Fault(r#"{"kind":"trickle","streams":"depth","ms":4000}"#),
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -88,10 +91,11 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "stale-event-time",
         about: "Every market message comes four seconds late, in order and without a gap: stale data that looks fresh.",
+        production: "Compare the machine's clock (`chronyc tracking`) and load (`uptime`): either the data are late or we are.",
         plays: &["F13"],
         setting: PLAIN,
         steps: &[
-            Step::Fault(r#"{"kind":"delay","streams":"market","ms":4000}"#),
+            Step::Fault(r#"{"kind":"delay","streams":"market-data","ms":4000}"#),
             Step::Wait(seconds(12)),
             Step::EndFaults,
         ],
@@ -107,6 +111,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "frozen-book",
         about: "Depth and ticker keep coming with new ids and times but stand still; trades go on elsewhere.",
+        production: "Note the time and keep the log: the exchange or a proxy served an old book. Report it to the exchange with the ids.",
         plays: &["F15", "F24"],
         setting: Setting {
             market: "lively",
@@ -126,6 +131,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "hollow-book",
         about: "Depth messages keep their chain of ids and lose their levels: the local book drifts away without a gap.",
+        production: "As frozen-book: the cross-check over REST found it; a repeated difference is worth a report to the exchange.",
         plays: &["F15"],
         setting: Setting {
             market: "lively",
@@ -145,10 +151,11 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "sequence-gap",
         about: "Three depth messages are lost.",
+        production: "Nothing; frequent gaps mean a machine that is too slow or a link that loses packets.",
         plays: &["F13", "F14"],
         setting: PLAIN,
         steps: &[
-            Step::Fault(r#"{"kind":"lose","streams":"depth","count":3}"#),
+            Step::Fault(r#"{"kind":"lose","streams":"depth","times":3}"#),
             Step::Wait(seconds(3)),
             Step::EndFaults,
         ],
@@ -157,6 +164,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "out-of-order",
         about: "Every two depth messages change places.",
+        production: "Nothing; if it stays, something between machine and exchange reorders: use a direct connection.",
         plays: &["F13", "F14"],
         setting: PLAIN,
         steps: &[
@@ -169,6 +177,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "duplicated",
         about: "Every message of every stream comes twice, the user stream's fills included.",
+        production: "Nothing: trade ids and cumulative quantities make repeats harmless.",
         plays: &["F11"],
         setting: Setting {
             market: "lively",
@@ -184,6 +193,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "malformed",
         about: "Every depth message is cut in the middle.",
+        production: "Look at the logged start of the frame; a proxy that injects pages is the usual cause.",
         plays: &["F12"],
         setting: PLAIN,
         steps: &[
@@ -200,10 +210,11 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "silent-ticker",
         about: "The book ticker falls silent while depth goes on: one witness less, no reason to stop.",
+        production: "Nothing: depth alone carries the quotes, the ticker is a witness.",
         plays: &["F1"],
         setting: PLAIN,
         steps: &[
-            Step::Fault(r#"{"kind":"mute","streams":"ticker"}"#),
+            Step::Fault(r#"{"kind":"mute","streams":"book-ticker"}"#),
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -215,10 +226,11 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "wrong-route",
         about: "Connections are cut; on the new ones the exchange acknowledges the subscription and delivers nothing.",
+        production: "Check the stream addresses in the configuration against the exchange's current routes (docs/venue-notes.md).",
         plays: &["F1", "F2"],
         setting: PLAIN,
         steps: &[
-            Step::Fault(r#"{"kind":"wrong-route","streams":"market"}"#),
+            Step::Fault(r#"{"kind":"wrong-route","streams":"market-data"}"#),
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -244,6 +256,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
     Drill {
         name: "silent-user",
         about: "The user stream falls silent: orders are placed and filled and nobody tells.",
+        production: "Nothing at once; compare `phoenix emergency status` with `phoenix health` if the alert repeats.",
         plays: &["F2", "F4", "F6", "F33"],
         setting: Setting {
             market: "lively",
@@ -262,13 +275,14 @@ pub(super) const USER_STREAM: &[Drill] = &[
     Drill {
         name: "lost-user-events",
         about: "Five user events are lost, then all is well: fills that must be found by asking.",
+        production: "Nothing: what was missed is fetched. Repeats mean an unreliable link.",
         plays: &["F12", "F24", "F32"],
         setting: Setting {
             market: "lively",
             ..PLAIN
         },
         steps: &[
-            Step::Fault(r#"{"kind":"lose","streams":"user","count":5}"#),
+            Step::Fault(r#"{"kind":"lose","streams":"user","times":5}"#),
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -280,6 +294,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
     Drill {
         name: "late-user-events",
         about: "User events come three seconds late and fills race cancels.",
+        production: "Look at the exchange's status page; fills are booked when they are told or asked for, whichever is first.",
         plays: &["F11", "F23", "F32"],
         setting: Setting {
             market: "lively",
@@ -295,6 +310,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
     Drill {
         name: "ack-no-event",
         about: "Orders are accepted and no user event follows.",
+        production: "As silent-user.",
         plays: &["F2", "F23"],
         setting: Setting {
             market: "lively",
@@ -313,6 +329,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
     Drill {
         name: "listen-key-event",
         about: "The listen key expires and the exchange says so.",
+        production: "Nothing: a new key is fetched and the stream connected anew.",
         plays: &["F3", "F5", "F6"],
         setting: Setting {
             market: "lively",
@@ -328,6 +345,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
     Drill {
         name: "listen-key-silent",
         about: "The listen key expires and the exchange says nothing: the user stream is open and dead.",
+        production: "Nothing; if keys keep expiring, look for a second program that deletes this account's listen key.",
         plays: &["F3", "F4", "F6"],
         setting: Setting {
             market: "lively",

@@ -16,6 +16,7 @@ fn drill() -> Drill {
     Drill {
         name: "doctored",
         about: "A test.",
+        production: "Nothing.",
         plays: &[],
         setting: PLAIN,
         steps: &[],
