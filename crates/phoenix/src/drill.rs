@@ -46,6 +46,8 @@ pub struct Setting {
     pub market: &'static str,
     /// `PHOENIX_FAULT` of the process: a fault that it puts into itself.
     pub inner_fault: Option<&'static str>,
+    /// A further line of the configuration's `liveness:` group.
+    pub liveness: Option<&'static str>,
 }
 
 /// Under `run` alone, one symbol, the market as measured.
@@ -54,6 +56,7 @@ pub const PLAIN: Setting = Setting {
     two_symbols: false,
     market: "normal",
     inner_fault: None,
+    liveness: None,
 };
 
 /// One thing that is done.

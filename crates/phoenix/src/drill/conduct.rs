@@ -4,7 +4,7 @@ use super::judge::{Evidence, Marks};
 use super::ledger::Ledger;
 use super::process::wall_us;
 use super::stage::Stage;
-use super::timeline::{Point, Timeline};
+use super::timeline::{Point, Rules, Timeline};
 use super::{Drill, Signal, Step};
 use anyhow::{Context as _, Result, bail, ensure};
 use std::path::PathBuf;
@@ -197,25 +197,19 @@ impl Course<'_> {
 
     fn last_points(&self) -> Result<Vec<Point>> {
         let now = self.samples.last().context("no sample")?;
-        let orders = self.stage.control().orders(now.now_us)?.orders;
-        let account = now
-            .accounts
-            .first()
-            .context("the exchange has no account")?;
-        let mut points = Vec::new();
-        for (name, _) in self.stage.symbols() {
+        let account = now.accounts.first();
+        let account = account.context("the exchange has no account")?;
+        let point = |(name, _): &(String, Rules)| {
             let symbol = account.symbols.iter().find(|s| s.symbol == *name);
             let symbol = symbol.with_context(|| format!("{name} is not in the ledger"))?;
-            let open: Vec<_> = orders
-                .iter()
-                .filter(|o| o.done_us.is_none())
-                .cloned()
-                .collect();
-            let mut point = Timeline::of(name, &open, &[]).at(u64::MAX);
-            point.position = symbol.position.0;
-            points.push(point);
-        }
-        Ok(points)
+            Ok(Point {
+                at_us: now.now_us,
+                buys: symbol.open_buys,
+                sells: symbol.open_sells,
+                position: symbol.position.0,
+            })
+        };
+        self.stage.symbols().iter().map(point).collect()
     }
 
     fn is_full(&mut self) -> Result<bool> {

@@ -35,6 +35,10 @@ pub struct Symbol {
     pub symbol: String,
     /// Open orders now.
     pub open_orders: u64,
+    /// Open buys now.
+    pub open_buys: u32,
+    /// Open sells now.
+    pub open_sells: u32,
     /// Position, signed.
     pub position: Number,
     /// Highest position that filling every open buy would have made, at any time.

@@ -132,6 +132,10 @@ impl Stage {
             self.announced.ws_url,
             self.folder.join(state).display()
         );
+        if let Some(line) = self.setting.liveness {
+            let group = format!("  liveness: {{{line}}}\nsymbols:\n");
+            text = text.replace("symbols:\n", &group);
+        }
         for Traded { name, rules, grid } in traded {
             text.push_str(&format!(
                 "  - {{symbol: {name}, net_max: {}, unified_layer_size: {}, total_layers: {}, {grid}}}\n",

@@ -104,6 +104,22 @@ pub(super) const UNANSWERED: &[Drill] = &[
         expect: DOUBTFUL,
     },
     Drill {
+        name: "placed-late",
+        about: "Orders are answered -1007 and carried out three seconds later.",
+        production: "As http-503-placed.",
+        plays: &["F9", "F10"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"late","requests":"orders","ms":3000}"#),
+            Step::Wait(seconds(8)),
+            Step::EndFaults,
+        ],
+        expect: DOUBTFUL,
+    },
+    Drill {
         name: "timeout-1007",
         about: "Orders are carried out and answered -1007: execution status unknown.",
         production: "As http-503-placed.",
@@ -345,13 +361,75 @@ pub(super) const REFUSED: &[Drill] = &[
         expect: PASSING,
     },
     Drill {
+        name: "pretended-orders",
+        about: "The exchange acknowledges new orders and does nothing.",
+        production: "Stop with the kill file and tell the exchange; `phoenix emergency status` shows what really rests.",
+        plays: &["F24"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"pretend","verb":"place"}"#),
+            Step::Wait(seconds(10)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            detect: Some((
+                &[
+                    "stream_suspect",
+                    "stream_dead",
+                    "order_unknown",
+                    "user_stream_suspect",
+                ],
+                8.0,
+            )),
+            ..PASSING
+        },
+    },
+    Drill {
+        name: "pretended-cancels",
+        about: "The exchange acknowledges cancels and does nothing: the orders rest on.",
+        production: "As pretended-orders.",
+        plays: &["F23", "F24"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"pretend","verb":"cancels"}"#),
+            Step::Wait(seconds(10)),
+            Step::EndFaults,
+        ],
+        expect: PASSING,
+    },
+    Drill {
+        name: "lying-open-orders",
+        about: "The exchange answers that nothing is open while our orders rest.",
+        production: "As lying-position.",
+        plays: &["F24", "F32"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"lie-open-orders"}"#),
+            Step::Wait(seconds(35)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            recovered_s: Some(35.0),
+            ..QUIET
+        },
+    },
+    Drill {
         name: "lying-position",
         about: "The exchange's answers report a position that we do not have, for ten seconds.",
         production: "Compare the position on the exchange's own page with `phoenix health`. Stop with the kill file if they differ for longer than a minute.",
         plays: &["F12", "F32"],
         setting: PLAIN,
         steps: &[
-            Step::Account(r#"{"kind":"lie-position","symbol":"ETHUSDC","by":"0.1","seconds":40}"#),
+            Step::Account(r#"{"kind":"lie-position","symbol":"ETHUSDC","by":"0.1"}"#),
             Step::Wait(seconds(40)),
             Step::EndFaults,
         ],

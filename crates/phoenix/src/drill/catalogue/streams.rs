@@ -138,7 +138,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
             ..PLAIN
         },
         steps: &[
-            Step::Fault(r#"{"kind":"hollow","streams":"depth"}"#),
+            Step::Fault(r#"{"kind":"hollow"}"#),
             Step::Wait(seconds(12)),
             Step::EndFaults,
         ],
@@ -208,6 +208,19 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         },
     },
     Drill {
+        name: "novel-messages",
+        about: "Every message has a field that nobody knows and is followed by an event that nobody knows.",
+        production: "Read the exchange's change log; unknown things are counted and left alone.",
+        plays: &["F12"],
+        setting: PLAIN,
+        steps: &[
+            Step::Fault(r#"{"kind":"novel"}"#),
+            Step::Wait(seconds(6)),
+            Step::EndFaults,
+        ],
+        expect: HARMLESS,
+    },
+    Drill {
         name: "silent-ticker",
         about: "The book ticker falls silent while depth goes on: one witness less, no reason to stop.",
         production: "Nothing: depth alone carries the quotes, the ticker is a witness.",
@@ -230,7 +243,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         plays: &["F1", "F2"],
         setting: PLAIN,
         steps: &[
-            Step::Fault(r#"{"kind":"wrong-route","streams":"market-data"}"#),
+            Step::Fault(r#"{"kind":"wrong-route","streams":"public"}"#),
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -323,6 +336,46 @@ pub(super) const USER_STREAM: &[Drill] = &[
         ],
         expect: Expect {
             detect: Some((USER, 6.0)),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "dead-listen-key",
+        about: "The listen key expires, and the next one belongs to nobody: the socket opens and stays silent.",
+        production: "As silent-user.",
+        plays: &["F6"],
+        setting: Setting {
+            market: "lively",
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"dead-listen-key"}"#),
+            Step::Fault(r#"{"kind":"listen-key-expire","event":true}"#),
+            Step::Wait(seconds(10)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            detect: Some((USER, 8.0)),
+            recovered_s: Some(10.0),
+            ..QUIET
+        },
+    },
+    Drill {
+        name: "keepalive-fails",
+        about: "Renewing the listen key is refused with 401 while everything else works.",
+        production: "Look whether the key's rights were changed; a new listen key is fetched by itself.",
+        plays: &["F4", "F5", "F7"],
+        setting: Setting {
+            liveness: Some("listen_key_keepalive_s: 60"),
+            ..PLAIN
+        },
+        steps: &[
+            Step::Fault(r#"{"kind":"keepalive-401"}"#),
+            Step::Wait(seconds(62)),
+            Step::EndFaults,
+        ],
+        expect: Expect {
+            kept_share: Some(0.9),
             ..QUIET
         },
     },
