@@ -35,7 +35,8 @@ pub enum Action {
     ArmDeadMan(SymbolId, Span),
     /// Get a new listen key and reconnect the user stream with it.
     RenewListenKey,
-    /// Drop and re-establish a connection, whatever its socket says.
+    /// Replace a connection, whatever its socket says. One that carries streams of several symbols goes on delivering until
+    /// its replacement is there.
     Reconnect(Link),
     /// Report a state change to people: log, alert, journal.
     Say(Notice),

@@ -13,7 +13,7 @@ use crate::units::{Lots, Side, Ticks};
 use ladder::Ladder;
 
 /// Best bid and best ask.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Touch {
     /// Best bid.
     pub bid: Level,

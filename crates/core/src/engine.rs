@@ -5,6 +5,7 @@ pub mod contain;
 pub mod desk;
 pub mod record;
 pub mod requests;
+pub mod risk_time;
 pub mod shared;
 pub mod timers;
 pub mod view;
@@ -155,7 +156,7 @@ impl Engine {
             return;
         };
         self.stepping = Some((symbol, actions.as_slice().len()));
-        desk.on_step_begins(now.mono);
+        desk.on_step_begins(now);
         what(desk, &mut self.shared, actions);
         desk.act(now, &mut self.shared, actions);
         if let Some(Some(keep)) = self.keeps.get_mut(usize::from(symbol.0)) {
@@ -363,8 +364,8 @@ impl Engine {
                 outcome,
             } => {
                 if let Some(seen) = self.accepted(now, Some(*symbol), outcome, actions) {
-                    self.with_desk(now, *symbol, actions, |desk, _, actions| {
-                        desk.on_probe(now, *requested_at, seen, actions);
+                    self.with_desk(now, *symbol, actions, |desk, shared, actions| {
+                        desk.on_probe(now, *requested_at, seen, shared, actions);
                     });
                 }
             }

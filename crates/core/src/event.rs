@@ -63,7 +63,7 @@ pub enum Market<'a> {
 }
 
 /// One price level; a size of zero removes it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Level {
     /// Price.
     pub price: Ticks,

@@ -1,8 +1,11 @@
 //! Owns when the data of one symbol is too old to quote on, stream by stream; knows nothing of sockets.
 //!
 //! Ages count from the last *useful* message on the monotonic clock (spec §5); a connection that is up
-//! and an acknowledged subscription prove nothing.
+//! and an acknowledged subscription prove nothing. Two fixed times judge every depth stream; one that is lively enough
+//! is suspect by its own rhythm before that, and the exchange is asked by REST.
 
+pub mod lag;
+pub mod rhythm;
 pub mod user_stream;
 
 use crate::digest::Digest;
@@ -10,6 +13,21 @@ use crate::event::Stream;
 use crate::params::LivenessParams;
 use crate::units::{Mono, Span, Wall};
 use core::hash::Hash;
+use lag::Lag;
+use rhythm::Rhythm;
+
+/// A probe without an answer is repeated after this while the stream stays silent.
+const PROBE_AGAIN: Span = Span::from_millis(500);
+/// A judgement that comes this much after its time finds a process that did not run; what waits in the sockets is
+/// heard for as long before a stream is suspected.
+const LATE: Span = Span::from_millis(50);
+/// Time after which a stream that never delivered is told of, if the book lives meanwhile. Trades and tickers of a
+/// quiet market are silent by right, so nothing else follows from it.
+const SILENT_AFTER: Span = Span::from_secs(60);
+/// Depth messages in that time that show a market in which something should be heard of every stream.
+const LIVELY: u64 = 600;
+/// Lags of two connections that differ less than this have one cause: our clock.
+const SAME_LAG: Span = Span::from_millis(500);
 
 /// What is known of one stream.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -21,7 +39,7 @@ pub enum Pulse {
     Fresh,
     /// Silent for longer than `stale`: nothing is sent, quotes are pulled.
     Stale,
-    /// Silent for longer than `dead`: reconnected.
+    /// Silent for longer than `dead`, or convicted: reconnected.
     Dead,
 }
 
@@ -32,20 +50,51 @@ pub enum Verdict {
     Stale(Stream, Span),
     /// It turned dead after this silence, or is still dead that much later; reconnect it.
     Dead(Stream, Span),
+    /// It never delivered anything since it was subscribed to, this long ago.
+    Silent(Stream, Span),
+    /// It is silent for longer than its rhythm explains: ask the exchange by REST at once.
+    Suspect(Stream, Span),
     /// It has been silent for long enough to ask the exchange by REST whether the book still holds.
     Probe(Stream),
+    /// Streams of different connections lag by the same, this much: our clock is wrong.
+    Clock(Span),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 struct Watch {
-    /// Last useful message, or the instant from which one is expected.
+    /// Last useful message or confirmation, or the instant from which one is expected.
     since: Option<Mono>,
+    /// Last useful message.
+    heard_at: Option<Mono>,
+    /// Last message, however late.
+    came_at: Option<Mono>,
     /// When it was last declared dead.
     dead_at: Option<Mono>,
     proven: bool,
     pulse: Pulse,
-    probed: bool,
-    lag: Span,
+    /// Last probe since what `since` says.
+    probed_at: Option<Mono>,
+    /// When the present silence was suspected, and until when that is put off.
+    suspected_at: Option<Mono>,
+    deferred_to: Option<Mono>,
+    /// When a stream that need not speak is judged for never having spoken, and depth messages at its subscription.
+    silent_check: Option<Mono>,
+    depth_before: u64,
+    /// Since when every message is late.
+    late_since: Option<Mono>,
+    lag: Lag,
+    rhythm: Rhythm,
+}
+
+impl Watch {
+    /// A new connection: nothing is known but the rhythm of the old one.
+    fn begin(&mut self, since: Option<Mono>) {
+        *self = Self {
+            since,
+            rhythm: self.rhythm,
+            ..Self::default()
+        };
+    }
 }
 
 /// Liveness of the streams of one symbol.
@@ -56,10 +105,19 @@ pub struct Liveness {
     mark: Watch,
     ticker: Watch,
     trade: Watch,
+    depth_messages: u64,
+    /// Since when our clock is doubted.
+    clock_doubted_at: Option<Mono>,
+    is_clock_news: bool,
 }
 
-/// Streams whose silence is judged; trades and book ticker of a quiet market are silent by right.
-const JUDGED: [Stream; 2] = [Stream::Depth, Stream::Mark];
+/// The streams that are watched.
+const WATCHED: [Stream; 4] = [
+    Stream::Depth,
+    Stream::Mark,
+    Stream::BookTicker,
+    Stream::Trade,
+];
 
 impl Liveness {
     /// Nothing heard yet.
@@ -72,6 +130,9 @@ impl Liveness {
             mark: watch,
             ticker: watch,
             trade: watch,
+            depth_messages: 0,
+            clock_doubted_at: None,
+            is_clock_news: false,
         }
     }
 
@@ -83,12 +144,15 @@ impl Liveness {
     /// The connection of the stream came up: from now on a first message is expected. A connection that
     /// replaces one that still speaks (make-before-break) is expected to speak on.
     pub fn on_subscribed(&mut self, stream: Stream, now: Mono) {
+        let depth_messages = self.depth_messages;
         if let Some(watch) = self.watch_mut(stream)
             && (watch.since.is_none() || watch.pulse == Pulse::Dead)
         {
-            *watch = Watch {
-                since: Some(now),
-                ..Watch::default()
+            watch.begin(Some(now));
+            watch.depth_before = depth_messages;
+            watch.silent_check = match stream {
+                Stream::BookTicker | Stream::Trade => Some(now.after(SILENT_AFTER)),
+                Stream::Depth | Stream::Mark | Stream::User => None,
             };
         }
     }
@@ -96,7 +160,7 @@ impl Liveness {
     /// The connection went down: nothing is expected until it is up again.
     pub fn on_lost(&mut self, stream: Stream) {
         if let Some(watch) = self.watch_mut(stream) {
-            *watch = Watch::default();
+            watch.begin(None);
         }
     }
 
@@ -104,24 +168,40 @@ impl Liveness {
     /// whose event time is too far behind is no useful one: its silence goes on, so that a connection which
     /// lags for good is replaced like one that says nothing.
     pub fn on_message(&mut self, stream: Stream, now: Mono, event_time: Wall, wall: Wall) -> bool {
-        let lag_max = self.params.lag_max;
+        let params = self.params;
         let Some(watch) = self.watch_mut(stream) else {
             return false;
         };
-        let lag = Span(wall.raw().saturating_sub(event_time.raw()).max(0));
-        watch.lag = lag;
-        watch.proven = true;
-        if stream == Stream::Depth && lag > lag_max {
+        watch.lag.on_message(event_time, wall, now);
+        (watch.proven, watch.came_at, watch.silent_check) = (true, Some(now), None);
+        let is_late = watch.lag.is_late(params.lag_max);
+        watch.late_since = watch.late_since.or(Some(now)).filter(|_| is_late);
+        self.judge_clock(now);
+        let is_excused = self.clock_is_excused(now);
+        let is_depth = stream == Stream::Depth;
+        self.depth_messages = self.depth_messages.saturating_add(u64::from(is_depth));
+        let Some(watch) = self.watch_mut(stream) else {
+            return false;
+        };
+        if is_depth && watch.late_since.is_some() && !is_excused {
             watch.since = watch.since.or(Some(now));
             return false;
+        }
+        if let Some(at) = watch.heard_at.filter(|_| watch.pulse == Pulse::Fresh) {
+            watch
+                .rhythm
+                .on_interval(now.since(at), half(params.stale), now);
         }
         let back = matches!(watch.pulse, Pulse::Stale | Pulse::Dead);
         *watch = Watch {
             since: Some(now),
-            proven: true,
+            heard_at: Some(now),
             pulse: Pulse::Fresh,
-            lag,
-            ..Watch::default()
+            dead_at: None,
+            probed_at: None,
+            suspected_at: None,
+            deferred_to: None,
+            ..*watch
         };
         back
     }
@@ -132,64 +212,164 @@ impl Liveness {
         let watch = &mut self.depth;
         let is_judged = watch.pulse == Pulse::Fresh || watch.pulse == Pulse::Stale;
         if !is_judged
-            || watch.lag > self.params.lag_max
+            || watch.late_since.is_some()
             || watch.since.is_none_or(|since| since >= requested_at)
         {
             return false;
         }
         let back = watch.pulse == Pulse::Stale;
-        *watch = Watch {
-            since: Some(requested_at),
-            pulse: Pulse::Fresh,
-            probed: false,
-            ..*watch
-        };
+        watch.since = Some(requested_at);
+        watch.pulse = Pulse::Fresh;
+        watch.probed_at = None;
         back
     }
 
-    /// Judges one stream at `now`, to be called until it returns `None`.
+    /// The stream was shown not to deliver what happens: it counts as dead from now on. Returns its silence.
+    pub fn on_convicted(&mut self, stream: Stream, now: Mono) -> Span {
+        let Some(watch) = self.watch_mut(stream) else {
+            return Span::ZERO;
+        };
+        let silence = watch.heard_at.map_or(Span::ZERO, |at| now.since(at));
+        watch.pulse = Pulse::Dead;
+        watch.dead_at = Some(now);
+        silence
+    }
+
+    /// Judges the streams at `now`, to be called until it returns `None`.
     pub fn poll_verdict(&mut self, now: Mono) -> Option<Verdict> {
-        JUDGED
+        if core::mem::take(&mut self.is_clock_news) {
+            return Some(Verdict::Clock(self.depth.lag.behind()));
+        }
+        WATCHED
             .into_iter()
             .find_map(|stream| self.judge(stream, now))
     }
 
     fn judge(&mut self, stream: Stream, now: Mono) -> Option<Verdict> {
-        let params = self.params;
+        match stream {
+            Stream::Depth | Stream::Mark => {
+                let silent = self.judge_silence(stream, now);
+                if silent.is_some() || stream == Stream::Mark {
+                    return silent;
+                }
+                self.judge_depth(now)
+            }
+            Stream::BookTicker | Stream::Trade => self.judge_unheard(stream, now),
+            Stream::User => None,
+        }
+    }
+
+    /// The fixed time after which a stream that has to speak is dead.
+    fn judge_silence(&mut self, stream: Stream, now: Mono) -> Option<Verdict> {
+        let dead = self.params.dead;
         let watch = self.watch_mut(stream)?;
         let silence = now.since(watch.since?);
-        match watch.pulse {
-            Pulse::Dead => {
-                // Whoever was to reconnect it has not: it is asked for again.
-                let is_due = watch.dead_at.is_none_or(|at| now.since(at) >= params.dead);
-                is_due.then(|| {
-                    watch.dead_at = Some(now);
-                    Verdict::Dead(stream, silence)
-                })
-            }
-            Pulse::Unproven | Pulse::Fresh | Pulse::Stale if silence >= params.dead => {
-                watch.pulse = Pulse::Dead;
-                watch.dead_at = Some(now);
-                Some(Verdict::Dead(stream, silence))
-            }
-            Pulse::Fresh if silence >= params.stale && stream == Stream::Depth => {
-                watch.pulse = Pulse::Stale;
-                Some(Verdict::Stale(stream, silence))
-            }
-            Pulse::Fresh
-                if stream == Stream::Depth && !watch.probed && silence >= half(params.stale) =>
-            {
-                watch.probed = true;
-                Some(Verdict::Probe(stream))
-            }
-            Pulse::Unproven | Pulse::Fresh | Pulse::Stale => None,
+        let is_due = match watch.pulse {
+            // Whoever was to reconnect it has not: it is asked for again.
+            Pulse::Dead => watch.dead_at.is_none_or(|at| now.since(at) >= dead),
+            Pulse::Unproven | Pulse::Fresh | Pulse::Stale => silence >= dead,
+        };
+        if !is_due {
+            return None;
         }
+        let is_news = watch.pulse != Pulse::Dead;
+        watch.pulse = Pulse::Dead;
+        watch.dead_at = Some(now);
+        Some(match watch.proven || !is_news {
+            true => Verdict::Dead(stream, silence),
+            false => Verdict::Silent(stream, silence),
+        })
+    }
+
+    /// The times before that: suspicion, the end of quoting, and probes, which may bring it back.
+    fn judge_depth(&mut self, now: Mono) -> Option<Verdict> {
+        match self.depth.pulse {
+            Pulse::Unproven | Pulse::Dead => return None,
+            Pulse::Fresh => {
+                let silence = now.since(self.depth.since?);
+                if silence >= self.params.stale {
+                    self.depth.pulse = Pulse::Stale;
+                    return Some(Verdict::Stale(Stream::Depth, silence));
+                }
+                if self.suspect_at().is_some_and(|at| now >= at) {
+                    return self.suspect_depth(now);
+                }
+            }
+            Pulse::Stale => {}
+        }
+        if self.probe_at().is_some_and(|at| now >= at) {
+            self.depth.probed_at = Some(now);
+            return Some(Verdict::Probe(Stream::Depth));
+        }
+        None
+    }
+
+    /// A process that was not run hears first what waits for it.
+    fn suspect_depth(&mut self, now: Mono) -> Option<Verdict> {
+        let due = self.suspect_at()?;
+        let watch = &mut self.depth;
+        if watch.deferred_to.is_none() && now.since(due) > LATE {
+            watch.deferred_to = Some(now.after(LATE));
+            return None;
+        }
+        watch.suspected_at = Some(now);
+        watch.probed_at = Some(now);
+        let silence = now.since(watch.heard_at?);
+        Some(Verdict::Suspect(Stream::Depth, silence))
+    }
+
+    /// A stream that need not speak, but never has while the book was lively.
+    fn judge_unheard(&mut self, stream: Stream, now: Mono) -> Option<Verdict> {
+        let depth_messages = self.depth_messages;
+        let watch = self.watch_mut(stream)?;
+        let due = watch.silent_check.filter(|at| now >= *at)?;
+        if depth_messages.saturating_sub(watch.depth_before) < LIVELY {
+            watch.depth_before = depth_messages;
+            watch.silent_check = Some(now.max(due).after(SILENT_AFTER));
+            return None;
+        }
+        watch.silent_check = None;
+        Some(Verdict::Silent(stream, now.since(watch.since?)))
+    }
+
+    /// When every stream that spoke since the depth stream began to lag does so by the same, and one of them comes by
+    /// another connection, the clock is wrong and not the data.
+    fn judge_clock(&mut self, now: Mono) {
+        let Some(since) = self.depth.late_since else {
+            self.clock_doubted_at = None;
+            return;
+        };
+        if self.clock_doubted_at.is_some() {
+            return;
+        }
+        let depth = self.depth.lag;
+        let mut spoke = [self.mark, self.trade]
+            .into_iter()
+            .filter(|w| w.came_at.is_some_and(|at| at >= since))
+            .peekable();
+        let is_common = spoke.peek().is_some()
+            && spoke.all(|w| w.late_since.is_some() && w.lag.distance(&depth) <= SAME_LAG);
+        if is_common {
+            self.clock_doubted_at = Some(now);
+            self.is_clock_news = true;
+            for stream in WATCHED {
+                if let Some(watch) = self.watch_mut(stream) {
+                    watch.lag.rebase();
+                }
+            }
+        }
+    }
+
+    /// Late data is excused by a doubted clock for as long as data may be old anyway.
+    fn clock_is_excused(&self, now: Mono) -> bool {
+        self.clock_doubted_at
+            .is_some_and(|at| now.since(at) < self.params.stale)
     }
 
     /// The next instant at which [`Self::poll_verdict`] can say something new.
     #[must_use]
     pub fn next_check(&self) -> Option<Mono> {
-        JUDGED
+        WATCHED
             .into_iter()
             .filter_map(|stream| self.check_at(stream))
             .min()
@@ -198,13 +378,68 @@ impl Liveness {
     fn check_at(&self, stream: Stream) -> Option<Mono> {
         let watch = self.watch(stream)?;
         let since = watch.since?;
-        let wait = match watch.pulse {
-            Pulse::Dead => return watch.dead_at.map(|at| at.after(self.params.dead)),
-            Pulse::Fresh if stream == Stream::Depth && !watch.probed => half(self.params.stale),
-            Pulse::Fresh if stream == Stream::Depth => self.params.stale,
-            Pulse::Unproven | Pulse::Fresh | Pulse::Stale => self.params.dead,
+        if matches!(stream, Stream::BookTicker | Stream::Trade) {
+            return watch.silent_check;
+        }
+        let dead = since.after(self.params.dead);
+        match watch.pulse {
+            Pulse::Dead => watch.dead_at.map(|at| at.after(self.params.dead)),
+            Pulse::Fresh if stream == Stream::Depth => {
+                let stale = since.after(self.params.stale);
+                let asked = [self.suspect_at(), self.probe_at()];
+                asked.into_iter().flatten().chain([stale, dead]).min()
+            }
+            Pulse::Stale if stream == Stream::Depth => self.probe_at().min(Some(dead)),
+            Pulse::Unproven | Pulse::Fresh | Pulse::Stale => Some(dead),
+        }
+    }
+
+    /// When the present silence of the depth stream becomes suspect by its own rhythm; `None` when it was already.
+    fn suspect_at(&self) -> Option<Mono> {
+        let watch = &self.depth;
+        if watch.suspected_at.is_some() || watch.late_since.is_some() {
+            return None;
+        }
+        let at = watch.heard_at?.after(self.suspect_after(Stream::Depth)?);
+        Some(watch.deferred_to.map_or(at, |to| to.max(at)))
+    }
+
+    /// When the book is to be compared by REST for the silence of its stream: first after half of `stale`. A stream
+    /// that was suspect and confirmed is asked after at its own rhythm, and ever less often up to that. Nothing vouches
+    /// for a stream that lags.
+    fn probe_at(&self) -> Option<Mono> {
+        let watch = &self.depth;
+        let since = watch.since.filter(|_| watch.late_since.is_none())?;
+        if let Some(at) = watch.probed_at {
+            return Some(at.after(PROBE_AGAIN));
+        }
+        let slowest = half(self.params.stale);
+        let wait = match (watch.suspected_at, watch.heard_at) {
+            (Some(_), Some(heard)) => {
+                let rhythm = self.suspect_after(Stream::Depth).unwrap_or(slowest);
+                since.since(heard).max(rhythm).min(slowest)
+            }
+            (Some(_) | None, _) => slowest,
         };
         Some(since.after(wait))
+    }
+
+    /// The silence after which a stream is suspect by its own rhythm; `None` while too little is learned, or where that
+    /// would be longer than the fixed times need.
+    #[must_use]
+    pub fn suspect_after(&self, stream: Stream) -> Option<Span> {
+        if !self.params.adaptive {
+            return None;
+        }
+        self.watch(stream)?
+            .rhythm
+            .suspect_after(half(self.params.stale))
+    }
+
+    /// Whether the present silence of the depth stream is suspect.
+    #[must_use]
+    pub const fn is_suspect(&self) -> bool {
+        self.depth.suspected_at.is_some()
     }
 
     /// Whether orders may be sent at `now`: the book's stream is proven and younger than `stale`, it does
@@ -213,8 +448,9 @@ impl Liveness {
     pub fn is_quotable(&self, now: Mono) -> bool {
         let young = |w: &Watch, limit| w.since.is_some_and(|since| now.since(since) < limit);
         self.depth.proven
+            && self.depth.pulse != Pulse::Dead
             && young(&self.depth, self.params.stale)
-            && self.depth.lag <= self.params.lag_max
+            && (self.depth.late_since.is_none() || self.clock_is_excused(now))
             && self.mark.proven
             && young(&self.mark, self.params.dead)
     }
@@ -225,21 +461,30 @@ impl Liveness {
         self.watch(stream)?.since.map(|since| now.since(since))
     }
 
-    /// When the stream was last useful, or from when on it is expected to be; `None` while it is not.
+    /// When the stream was last useful or confirmed, or from when on it is expected to be; `None` while it is not.
     #[must_use]
     pub fn since(&self, stream: Stream) -> Option<Mono> {
         self.watch(stream)?.since
     }
 
+    /// When the last useful message came on the present connection.
+    #[must_use]
+    pub fn heard_at(&self, stream: Stream) -> Option<Mono> {
+        self.watch(stream)?.heard_at
+    }
+
     /// How far the last message's event time was behind the wall clock.
     #[must_use]
     pub fn lag(&self, stream: Stream) -> Option<Span> {
-        self.watch(stream).filter(|w| w.proven).map(|w| w.lag)
+        let watch = self.watch(stream).filter(|w| w.proven)?;
+        Some(watch.lag.behind())
     }
 
     /// Adds what later verdicts depend on.
     pub fn digest(&self, digest: &mut Digest) {
         [self.depth, self.mark, self.ticker, self.trade].hash(digest);
+        (self.depth_messages, self.clock_doubted_at).hash(digest);
+        self.is_clock_news.hash(digest);
     }
 
     /// What is known of a stream.
@@ -274,169 +519,4 @@ const fn half(span: Span) -> Span {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::vec::Vec;
-
-    const fn at(ms: i64) -> Mono {
-        Mono(ms * 1_000_000)
-    }
-
-    fn speaking() -> Liveness {
-        let mut liveness = Liveness::new(LivenessParams::default());
-        for stream in [Stream::Depth, Stream::Mark] {
-            liveness.on_subscribed(stream, at(0));
-            liveness.on_message(stream, at(0), Wall(0), Wall(0));
-        }
-        liveness
-    }
-
-    fn keep_mark(liveness: &mut Liveness, ms: i64) {
-        liveness.on_message(Stream::Mark, at(ms), Wall(0), Wall(0));
-    }
-
-    #[test]
-    fn a_silent_depth_stream_is_probed_then_stale_then_dead() {
-        let mut liveness = speaking();
-        for (ms, verdict) in [
-            (1_499, None),
-            (1_500, Some(Verdict::Probe(Stream::Depth))),
-            (1_600, None),
-            (2_999, None),
-            (
-                3_000,
-                Some(Verdict::Stale(Stream::Depth, Span::from_millis(3_000))),
-            ),
-            (3_001, None),
-            (
-                5_000,
-                Some(Verdict::Dead(Stream::Depth, Span::from_millis(5_000))),
-            ),
-            (9_999, None),
-            (
-                10_000,
-                Some(Verdict::Dead(Stream::Depth, Span::from_millis(10_000))),
-            ),
-            (10_001, None),
-        ] {
-            keep_mark(&mut liveness, ms);
-            assert_eq!(liveness.poll_verdict(at(ms)), verdict, "at {ms} ms");
-            assert_eq!(liveness.is_quotable(at(ms)), ms < 3_000, "at {ms} ms");
-        }
-    }
-
-    #[test]
-    fn every_verdict_comes_at_the_instant_next_check_names() {
-        let mut liveness = speaking();
-        liveness.on_lost(Stream::Mark);
-        let mut seen = Vec::new();
-        for _ in 0..5 {
-            let next = liveness
-                .next_check()
-                .expect("a dead stream is asked for again");
-            let verdict = liveness.poll_verdict(next).expect("a verdict when asked");
-            assert_eq!(liveness.poll_verdict(next), None);
-            seen.push(verdict);
-        }
-        let dead = |ms| Verdict::Dead(Stream::Depth, Span::from_millis(ms));
-        assert_eq!(
-            seen.get(2..),
-            Some(&[dead(5_000), dead(10_000), dead(15_000)][..])
-        );
-    }
-
-    #[test]
-    fn an_acknowledged_subscription_that_delivers_nothing_is_dead_not_fresh() {
-        let mut liveness = Liveness::new(LivenessParams::default());
-        liveness.on_subscribed(Stream::Depth, at(0));
-        assert!(!liveness.is_quotable(at(1)));
-        assert_eq!(liveness.poll_verdict(at(4_999)), None);
-        assert!(matches!(
-            liveness.poll_verdict(at(5_000)),
-            Some(Verdict::Dead(Stream::Depth, _))
-        ));
-    }
-
-    #[test]
-    fn a_probe_that_shows_the_same_book_keeps_a_quiet_market_quotable() {
-        let mut liveness = speaking();
-        assert_eq!(
-            liveness.poll_verdict(at(1_500)),
-            Some(Verdict::Probe(Stream::Depth))
-        );
-        assert!(!liveness.on_confirmed(at(1_500)));
-        keep_mark(&mut liveness, 4_000);
-        assert!(liveness.is_quotable(at(4_499)));
-        assert_eq!(
-            liveness.poll_verdict(at(3_000)),
-            Some(Verdict::Probe(Stream::Depth))
-        );
-        assert!(matches!(
-            liveness.poll_verdict(at(4_500)),
-            Some(Verdict::Stale(..))
-        ));
-        assert!(liveness.on_confirmed(at(4_400)), "quoting may go on");
-    }
-
-    #[test]
-    fn a_probe_older_than_the_last_message_says_nothing_new() {
-        let mut liveness = speaking();
-        liveness.on_message(Stream::Depth, at(2_000), Wall(0), Wall(0));
-        assert!(!liveness.on_confirmed(at(1_500)));
-        assert_eq!(
-            liveness.age(Stream::Depth, at(2_500)),
-            Some(Span::from_millis(500))
-        );
-    }
-
-    #[test]
-    fn late_event_times_are_stale_data_that_looks_fresh() {
-        let mut liveness = speaking();
-        let wall = Wall::from_millis(10_000);
-        liveness.on_message(Stream::Depth, at(10), Wall::from_millis(8_900), wall);
-        assert!(!liveness.is_quotable(at(11)));
-        liveness.on_message(Stream::Depth, at(20), Wall::from_millis(9_950), wall);
-        assert!(liveness.is_quotable(at(21)));
-    }
-
-    #[test]
-    fn a_stream_that_only_lags_is_stale_and_dead_like_a_silent_one() {
-        let mut liveness = speaking();
-        let mut seen = Vec::new();
-        for ms in (100..=5_000).step_by(100) {
-            keep_mark(&mut liveness, ms);
-            liveness.on_message(Stream::Depth, at(ms), Wall(0), Wall::from_millis(2_000));
-            assert!(
-                !liveness.on_confirmed(at(ms)),
-                "a late stream cannot be vouched for"
-            );
-            seen.extend(liveness.poll_verdict(at(ms)));
-        }
-        assert!(matches!(
-            seen.as_slice(),
-            [Verdict::Probe(_), Verdict::Stale(..), Verdict::Dead(..)]
-        ));
-    }
-
-    #[test]
-    fn a_replaced_connection_keeps_what_its_predecessor_proved() {
-        let mut liveness = speaking();
-        liveness.on_subscribed(Stream::Depth, at(100));
-        assert!(liveness.is_quotable(at(100)));
-        liveness.on_lost(Stream::Depth);
-        liveness.on_subscribed(Stream::Depth, at(200));
-        assert!(!liveness.is_quotable(at(200)));
-    }
-
-    #[test]
-    fn a_dead_mark_stream_stops_quoting() {
-        let mut liveness = speaking();
-        liveness.on_message(Stream::Depth, at(4_990), Wall(0), Wall(0));
-        assert!(liveness.is_quotable(at(4_999)));
-        assert!(!liveness.is_quotable(at(5_000)));
-        assert!(matches!(
-            liveness.poll_verdict(at(5_000)),
-            Some(Verdict::Dead(Stream::Mark, _))
-        ));
-    }
-}
+mod tests;

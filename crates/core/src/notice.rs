@@ -42,6 +42,15 @@ pub enum What {
     StreamStale(Stream, Span),
     /// A stream is declared dead and reconnected.
     StreamDead(Stream, Span),
+    /// A lively stream is silent for longer than its rhythm explains: the exchange is asked by REST.
+    StreamSuspect(Stream, Span),
+    /// A stream whose subscription was acknowledged on this route has delivered nothing for this long.
+    StreamSilent(Stream, Link, Span),
+    /// Something speaks against a book whose messages arrive: the exchange is asked by REST.
+    BookSuspect(Doubt),
+    /// Streams of different connections lag by the same, this much: our clock is measured anew, and nothing is quoted
+    /// for long before that.
+    ClockDoubted(Span),
     /// A stream speaks again.
     StreamBack(Stream),
     /// A frame could not be understood.
@@ -112,6 +121,17 @@ pub enum BookLoss {
     Mismatch,
 }
 
+/// Why a book is doubted though its messages arrive.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Doubt {
+    /// Trades printed through the touch.
+    TradedThrough,
+    /// The mark price moved away from it.
+    MarkAway,
+    /// Trades came, and the touch stayed as it was to the last lot.
+    Standstill,
+}
+
 /// Why trading stands still.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum HaltReason {
@@ -143,6 +163,8 @@ impl What {
             Self::Mode(..)
             | Self::BookReady
             | Self::StreamBack(_)
+            | Self::StreamSuspect(..)
+            | Self::BookSuspect(_)
             | Self::LinkUp(_)
             | Self::LinkDown(_)
             | Self::Resumed
@@ -153,6 +175,8 @@ impl What {
             | Self::CancelBudgetSpent => Severity::Info,
             Self::BookLost(_)
             | Self::StreamStale(..)
+            | Self::StreamSilent(Stream::BookTicker | Stream::Trade, ..)
+            | Self::ClockDoubted(_)
             | Self::BadFrame(..)
             | Self::OrderRefused(..)
             | Self::GhostOrder(_)
@@ -163,6 +187,7 @@ impl What {
             Self::Removed(Lots(0)) => Severity::Info,
             Self::Removed(_)
             | Self::StreamDead(..)
+            | Self::StreamSilent(Stream::Depth | Stream::Mark | Stream::User, ..)
             | Self::OrderOverflow(_)
             | Self::DeadManFailed(..)
             | Self::MarginCall

@@ -205,6 +205,8 @@ pub struct LivenessParams {
     pub dead_man: Span,
     /// A request without an answer is unknown after this.
     pub request_timeout: Span,
+    /// Whether lively streams are judged by their own rhythm besides.
+    pub adaptive: bool,
     /// Time between two comparisons of the top of book with REST (10 s).
     pub probe_every: Span,
     /// Time between two comparisons of open orders, trades and account with REST (30 s).
@@ -232,6 +234,7 @@ impl Default for LivenessParams {
             lag_max: Span::from_secs(1),
             dead_man: Span::from_secs(30),
             request_timeout: Span::from_secs(3),
+            adaptive: true,
             probe_every: Span::from_secs(10),
             reconcile_every: Span::from_secs(30),
         }

@@ -190,6 +190,7 @@ pub struct LivenessConfig {
     pub stream_stale: Duration,
     pub stream_dead: Duration,
     pub event_lag_max: Duration,
+    pub adaptive: bool,
     pub book_probe_interval: Duration,
     pub reconcile_interval: Duration,
     pub user_event_timeout: Duration,

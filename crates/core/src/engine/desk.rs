@@ -7,8 +7,9 @@ mod halt;
 pub(super) mod kept;
 mod market;
 mod quote;
+mod streams;
 mod truth;
-mod vouch;
+pub(super) mod vouch;
 
 use super::contain::DeskFault;
 use super::record::{Moment, Record};
@@ -22,8 +23,8 @@ use crate::budget::ratios::Ratios;
 use crate::budget::refusals::Refusals;
 use crate::event::{ContractStatus, Link, MarkPrice, Resume, Stream, Why};
 use crate::instrument::{Instrument, SymbolId};
-use crate::liveness::{Liveness, Verdict};
-use crate::notice::{BookLoss, Notice, What};
+use crate::liveness::Liveness;
+use crate::notice::{Notice, What};
 use crate::order::{Execute, OrderId};
 use crate::orders::OrderTracker;
 use crate::orders::diff::Differ;
@@ -221,7 +222,9 @@ impl Desk {
             .lapses_at()
             .filter(|_| self.obstacle.is_none())
             .map(|at| (at, Timer::DeadMan));
-        [halt, liveness, orders, sample, lapse]
+        let doubt = self.vouch.lapses_at().filter(|_| self.obstacle.is_none());
+        let doubt = doubt.map(|at| (at, Timer::Liveness));
+        [halt, liveness, orders, sample, lapse, doubt]
             .into_iter()
             .fold(self.timers.next_due(), earliest)
     }
@@ -255,7 +258,7 @@ impl Desk {
         if !shared.is_up(Link::Orders) || !shared.is_up(Link::User) || !self.truth.is_known() {
             return Some(Missing::NotReady);
         }
-        if self.touch().is_none() || !self.liveness.is_quotable(now.mono) {
+        if self.touch().is_none() || !self.is_fresh(now.mono) {
             return Some(Missing::NotFresh);
         }
         if !self.dead_man.is_armed(now.mono) {
@@ -344,40 +347,6 @@ impl Desk {
         }
     }
 
-    fn poll_liveness(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
-        while let Some(verdict) = self.liveness.poll_verdict(now.mono) {
-            match verdict {
-                Verdict::Probe(_) => self.probe(now.mono, shared, actions),
-                Verdict::Stale(stream, silence) => {
-                    self.say(What::StreamStale(stream, silence), actions)
-                }
-                Verdict::Dead(stream, silence) => {
-                    self.on_stream_dead(stream, silence, now.mono, shared, actions);
-                }
-            }
-        }
-    }
-
-    fn on_stream_dead(
-        &mut self,
-        stream: Stream,
-        silence: Span,
-        now: Mono,
-        shared: &mut Shared,
-        actions: &mut Actions,
-    ) {
-        self.say(What::StreamDead(stream, silence), actions);
-        let link = match stream {
-            Stream::Depth | Stream::BookTicker => Link::Public,
-            Stream::Trade | Stream::Mark => Link::Market,
-            Stream::User => Link::User,
-        };
-        if link == Link::Public {
-            self.lose_book(BookLoss::StreamLost, now, actions);
-        }
-        shared.reconnect(link, now, actions);
-    }
-
     fn poll_orders(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
         while let Some(change) = self.tracker.poll_timeout(now.mono) {
             // One that may not be sent now is overdue later like one that was lost.
@@ -434,7 +403,7 @@ impl Desk {
         self.record.on_cancel_rate(discretionary);
         let used = self.notional_used(now.mono, shared);
         shared.on_notional(self.symbol, used);
-        if self.touch().is_some() && self.liveness.is_quotable(now.mono) {
+        if self.touch().is_some() && self.is_fresh(now.mono) {
             self.justified_at = self.liveness.since(Stream::Depth);
         }
     }
@@ -449,11 +418,11 @@ impl Desk {
     }
 
     /// Notes how old the data is on which open orders rest, before this step changes anything.
-    pub(super) fn on_step_begins(&mut self, now: Mono) {
-        if self.tracker.open_count() > 0
-            && let Some(at) = self.justified_at
-        {
-            self.record.on_data_age(now.since(at));
+    pub(super) fn on_step_begins(&mut self, now: Now) {
+        if self.tracker.open_count() == 0 {
+            self.record.risk_time.on_end();
+        } else if let Some(at) = self.justified_at {
+            self.record.on_data_age(now.mono.since(at), now);
         }
     }
 
@@ -478,7 +447,8 @@ impl Desk {
         (&self.cancel_budget, &self.refusals, &self.repeat).hash(&mut digest);
         (self.overflow, self.would_take, self.reduce_only_until).hash(&mut digest);
         (self.reducing_paused.buy, self.reducing_paused.sell).hash(&mut digest);
-        (self.vouch.facts(), self.snapshot_at, self.snapshots_failed).hash(&mut digest);
+        self.vouch.digest(&mut digest);
+        (self.snapshot_at, self.snapshots_failed).hash(&mut digest);
         (self.layers_before, self.removed_at, self.second_instance).hash(&mut digest);
         self.fault.hash(&mut digest);
         self.is_position_high.hash(&mut digest);

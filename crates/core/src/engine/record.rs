@@ -1,13 +1,16 @@
 //! Owns what is measured about one desk while it runs: worst exposure, time at risk, two-sided time, fills;
 //! decides nothing.
 
-use crate::units::{Lots, Mono, Side, Span};
+use super::risk_time::RiskTime;
+use crate::units::{Lots, Mono, Now, Side, Span};
 
 /// Measurements since the desk was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Record {
     /// Longest time an order of ours was open after the last data that justified it.
     pub time_at_risk_max: Span,
+    /// How that time was distributed, and the worst of the day.
+    pub risk_time: RiskTime,
     /// Largest position + buy exposure, and largest −position + sell exposure.
     pub worst_long: Lots,
     /// See `worst_long`.
@@ -34,6 +37,12 @@ pub struct Record {
     pub two_sided: Span,
     /// Orders that reduce the position and were refused by a limit on its growth: must stay zero (`exit_open`).
     pub exits_refused: u64,
+    /// When the resting orders were last compared on fresh data with what is wanted, and brought towards it.
+    pub last_quote_refresh: Option<Mono>,
+    /// When the exchange last accepted an order or amendment.
+    pub last_order_accepted: Option<Mono>,
+    /// How long the last answer to placing an order took, refusals included.
+    pub last_order_round_trip: Option<Span>,
     last: Option<Mono>,
     was_two_sided: bool,
 }
@@ -91,8 +100,9 @@ impl Record {
     }
 
     /// Notes, before anything is changed by a step, how old the data is on which open orders rest.
-    pub fn on_data_age(&mut self, age: Span) {
+    pub fn on_data_age(&mut self, age: Span, now: Now) {
         self.time_at_risk_max = self.time_at_risk_max.max(age);
+        self.risk_time.on_age(age, now.wall);
     }
 
     /// Notes how many cancels were sent in the last minute.

@@ -10,6 +10,8 @@ pub enum Request {
     Snapshot,
     /// Top of book.
     Probe,
+    /// Top of book while the book is doubted.
+    ProbeInDoubt,
     /// Open orders of one symbol.
     OpenOrders,
     /// Our trades of one symbol.
@@ -32,7 +34,7 @@ impl Request {
     pub const fn weight(self) -> u32 {
         match self {
             Self::Snapshot => 20,
-            Self::Probe => 2,
+            Self::Probe | Self::ProbeInDoubt => 2,
             Self::Trades => 5,
             Self::Account | Self::DeadMan => 10,
             Self::OpenOrders | Self::Query | Self::Cancel | Self::CancelAll => 1,
@@ -44,9 +46,12 @@ impl Request {
     pub const fn purpose(self) -> RequestPurpose {
         match self {
             Self::Probe => RequestPurpose::Routine,
-            Self::Snapshot | Self::OpenOrders | Self::Trades | Self::Account | Self::Query => {
-                RequestPurpose::Doubt
-            }
+            Self::ProbeInDoubt
+            | Self::Snapshot
+            | Self::OpenOrders
+            | Self::Trades
+            | Self::Account
+            | Self::Query => RequestPurpose::Doubt,
             Self::Cancel | Self::CancelAll | Self::DeadMan => RequestPurpose::Safety,
         }
     }

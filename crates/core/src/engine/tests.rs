@@ -9,6 +9,7 @@ mod dead_man;
 mod fresh;
 mod operator;
 mod polite;
+mod pulse;
 mod random;
 mod risk;
 mod venue;

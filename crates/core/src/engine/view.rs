@@ -2,11 +2,13 @@
 
 use super::contain::Keep;
 use super::desk::Desk;
+pub use super::desk::vouch::{Comparison, CrossCheck};
 use super::record::Record;
 use super::shared::Shared;
 use crate::book::Touch;
 use crate::event::{Link, Stream};
 use crate::instrument::SymbolId;
+use crate::liveness::Pulse;
 use crate::notice::HaltReason;
 use crate::order::OrderId;
 use crate::orders::state::OrderState;
@@ -84,16 +86,55 @@ pub struct SymbolView {
     pub resting: PerSide<usize>,
     /// What could still fill.
     pub exposure: PerSide<Lots>,
-    /// Silence of depth, mark price and trades.
-    pub ages: [Option<Span>; 3],
-    /// Lag of the depth stream's event time.
-    pub lag: Option<Span>,
+    /// Depth, book ticker, trades and mark price.
+    pub streams: [StreamView; 4],
+    /// The last comparison of the book with the exchange's by REST.
+    pub cross_check: Option<CrossCheck>,
+    /// When open orders and position were last confirmed by REST; `None` while in doubt.
+    pub reconciled_at: Option<Mono>,
     /// Cancels in the last minute.
     pub cancels_last_min: u32,
     /// When the exchange will cancel our orders unless we arm again.
     pub dead_man_deadline: Option<Mono>,
     /// Measurements.
     pub record: Record,
+}
+
+/// One market-data stream of a symbol at one instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StreamView {
+    /// Which.
+    pub stream: Stream,
+    /// What is known of it.
+    pub pulse: Pulse,
+    /// Since its last useful message, or since one is expected; `None` while nothing is expected.
+    pub age: Option<Span>,
+    /// How far the last message's event time was behind the wall clock; `None` before the first.
+    pub lag: Option<Span>,
+    /// The silence after which its own rhythm makes it suspect; `None` while too little is learned, or where it is so
+    /// slow that only the fixed times judge it.
+    pub suspect_after: Option<Span>,
+}
+
+/// Streams in the order of [`SymbolView::streams`].
+const STREAMS: [Stream; 4] = [
+    Stream::Depth,
+    Stream::BookTicker,
+    Stream::Trade,
+    Stream::Mark,
+];
+
+impl StreamView {
+    /// A stream of which nothing is known.
+    const fn unknown(stream: Stream) -> Self {
+        Self {
+            stream,
+            pulse: Pulse::Unproven,
+            age: None,
+            lag: None,
+            suspect_after: None,
+        }
+    }
 }
 
 /// One order.
@@ -173,8 +214,9 @@ impl SymbolView {
             expected: PerSide::default(),
             resting: PerSide::default(),
             exposure: PerSide::default(),
-            ages: [None; 3],
-            lag: None,
+            streams: STREAMS.map(StreamView::unknown),
+            cross_check: None,
+            reconciled_at: None,
             cancels_last_min: 0,
             dead_man_deadline: None,
             record: keep.kept.record,
@@ -217,9 +259,15 @@ impl SymbolView {
                 sell: count(Side::Sell),
             },
             exposure: desk.tracker.exposure(),
-            ages: [Stream::Depth, Stream::Mark, Stream::Trade]
-                .map(|s| desk.liveness.age(s, now.mono)),
-            lag: desk.liveness.lag(Stream::Depth),
+            streams: STREAMS.map(|stream| StreamView {
+                stream,
+                pulse: desk.liveness.pulse(stream),
+                age: desk.liveness.age(stream, now.mono),
+                lag: desk.liveness.lag(stream),
+                suspect_after: desk.liveness.suspect_after(stream),
+            }),
+            cross_check: desk.cross_check(),
+            reconciled_at: desk.reconciled_at(),
             cancels_last_min: desk.cancel_budget.used(now.mono),
             dead_man_deadline: desk.dead_man.deadline,
             record: desk.record,

@@ -140,6 +140,7 @@ pub fn symbol_params(
             lag_max: span(global.liveness.event_lag_max)?,
             dead_man: span(global.liveness.dead_man)?,
             request_timeout: span(global.order_timeout)?,
+            adaptive: global.liveness.adaptive,
             probe_every: span(global.liveness.book_probe_interval)?,
             reconcile_every: span(global.liveness.reconcile_interval)?,
         },

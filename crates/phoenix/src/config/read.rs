@@ -211,6 +211,7 @@ impl Group<'_, '_, '_> {
             stream_stale: self.time("stream_stale_ms"),
             stream_dead: self.time("stream_dead_ms"),
             event_lag_max: self.time("event_lag_max_ms"),
+            adaptive: self.flag("adaptive"),
             book_probe_interval: self.time("book_probe_interval_ms"),
             reconcile_interval: self.time("reconcile_interval_ms"),
             user_event_timeout: self.time("user_event_timeout_ms"),

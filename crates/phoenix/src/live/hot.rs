@@ -451,24 +451,25 @@ impl Hot {
 
     fn renew_link(&mut self, link: Link) {
         match link {
-            Link::Public => self.public.reconnect(),
-            Link::Market => self.market.reconnect(),
-            Link::User => {
-                self.user.reconnect();
-                self.tell(ToCold::NeedListenKey);
-            }
+            // They carry the streams of every symbol, of which one may have been found dead.
+            Link::Public => self.public.replace(),
+            Link::Market => self.market.replace(),
+            Link::User => self.renew_user_link(),
             Link::Orders => {}
         }
-        if link != Link::Orders {
-            let now = self.clock.now();
-            let mut actions = Actions::default();
-            let down = Event::Link(link, LinkState::Down);
-            contain::step(&mut self.engine, now, &down, &mut actions);
-            for action in actions.as_slice() {
-                // Nothing that reconnects can follow from a link that is down: no recursion.
-                if !matches!(action, Action::Reconnect(_)) {
-                    self.carry_out_one(*action, now);
-                }
+    }
+
+    fn renew_user_link(&mut self) {
+        self.user.reconnect();
+        self.tell(ToCold::NeedListenKey);
+        let now = self.clock.now();
+        let mut actions = Actions::default();
+        let down = Event::Link(Link::User, LinkState::Down);
+        contain::step(&mut self.engine, now, &down, &mut actions);
+        for action in actions.as_slice() {
+            // Nothing that reconnects can follow from a link that is down: no recursion.
+            if !matches!(action, Action::Reconnect(_)) {
+                self.carry_out_one(*action, now);
             }
         }
     }

@@ -167,6 +167,14 @@ impl LinkSlot {
         self.lose();
     }
 
+    /// Makes a replacement at once, whatever the socket says, and keeps what it delivers until that is there: it may be
+    /// dead for one stream and alive for others. Nothing more is done for a link that is connecting already.
+    pub fn replace(&mut self) {
+        if self.is_settled() {
+            self.spare = self.target.as_ref().map(|target| self.connecting(target));
+        }
+    }
+
     /// Whether the socket that is connected is the one of the latest target.
     #[must_use]
     pub const fn is_settled(&self) -> bool {
@@ -427,6 +435,26 @@ mod tests {
         old.send(Message::text("late")).await.expect("send");
         assert!(matches!(event(&mut slot).await, LinkEvent::Text(t) if t.as_str() == "late"));
         drop(old);
+        new.send(Message::text("fresh")).await.expect("send");
+        assert!(matches!(event(&mut slot).await, LinkEvent::Text(t) if t.as_str() == "fresh"));
+    }
+
+    #[tokio::test]
+    async fn a_silent_connection_is_replaced_without_being_dropped_first() {
+        let (listener, target) = bound().await;
+        let mut slot = LinkSlot::new(AfterLoss::Reconnect, 1, tuning());
+        slot.retarget(target);
+        let (_up, mut old) = tokio::join!(event(&mut slot), accept(&listener));
+        slot.replace();
+        slot.replace();
+        assert!(slot.is_up(), "what it delivers for others is still heard");
+        let say_and_accept = async {
+            old.send(Message::text("for others")).await.expect("send");
+            accept(&listener).await
+        };
+        let (text, mut new) = tokio::join!(event(&mut slot), say_and_accept);
+        assert!(matches!(text, LinkEvent::Text(t) if t.as_str() == "for others"));
+        assert!(matches!(event(&mut slot).await, LinkEvent::Replaced));
         new.send(Message::text("fresh")).await.expect("send");
         assert!(matches!(event(&mut slot).await, LinkEvent::Text(t) if t.as_str() == "fresh"));
     }

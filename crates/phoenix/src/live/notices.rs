@@ -1,7 +1,8 @@
 //! Owns the words for what the engine says: a stable code, a level and a sentence for people.
 
+use phoenix_core::event::Link;
 use phoenix_core::instrument::Instrument;
-use phoenix_core::notice::{HaltReason, Notice, Severity, What};
+use phoenix_core::notice::{Doubt, HaltReason, Notice, Severity, What};
 use phoenix_core::order::OrderId;
 use phoenix_core::units::{Lots, Quote, Span};
 
@@ -38,6 +39,29 @@ pub fn words(notice: &Notice, instrument: Option<&Instrument>) -> Words {
         What::StreamDead(stream, silence) => (
             "stream_dead",
             format!("{stream:?} silent for {}: reconnecting", seconds(silence)),
+        ),
+        What::StreamSuspect(stream, silence) => (
+            "stream_suspect",
+            format!(
+                "{stream:?} silent for {}, longer than its rhythm explains: the book is compared by REST",
+                seconds(silence)
+            ),
+        ),
+        What::StreamSilent(stream, link, silence) => (
+            "stream_silent",
+            format!(
+                "{stream:?} has delivered nothing on {} for {}, though its subscription was accepted",
+                route(link),
+                seconds(silence)
+            ),
+        ),
+        What::BookSuspect(doubt) => ("book_suspect", doubted(doubt).to_owned()),
+        What::ClockDoubted(lag) => (
+            "clock_doubted",
+            format!(
+                "data of every connection seems {} old at once: our clock is measured anew",
+                seconds(lag)
+            ),
         ),
         What::StreamBack(stream) => ("stream_back", format!("{stream:?} speaks again")),
         What::BadFrame(stream, why) => (
@@ -169,6 +193,29 @@ fn halted(why: HaltReason, span: Option<Span>) -> String {
 /// Short name of an order for people: session and number.
 fn name(id: OrderId) -> String {
     format!("order {}-{}", id.session, id.seq)
+}
+
+/// The path that serves a connection's streams (protocol §1.2).
+const fn route(link: Link) -> &'static str {
+    match link {
+        Link::Public => "/public",
+        Link::Market => "/market",
+        Link::User => "/private",
+        Link::Orders => "the order connection",
+    }
+}
+
+/// What speaks against a book.
+const fn doubted(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::TradedThrough => {
+            "trades print through the touch of a book that stands still: it is compared by REST"
+        }
+        Doubt::MarkAway => "the mark price leaves a book that stands still: it is compared by REST",
+        Doubt::Standstill => {
+            "trades change nothing at the touch of the book: it is compared by REST"
+        }
+    }
 }
 
 fn seconds(span: Span) -> String {

@@ -147,6 +147,7 @@ impl Desk {
         shared: &mut Shared,
         actions: &mut Actions,
     ) {
+        self.note_round_trip(id, reply, now);
         let change = self.tracker.on_reply(reply, now.mono);
         match reply {
             Reply::Place(_, _, outcome) | Reply::Amend(_, _, outcome) => match outcome {
@@ -188,11 +189,33 @@ impl Desk {
         self.refusals.on_accepted(report.side, now.mono);
         shared.order_rate.on_accepted(now.mono);
         self.would_take.on_accepted();
+        self.record.last_order_accepted = Some(now.mono);
         self.ratios.on_placed(report.size, now.mono);
         if let Some(request) = self.request_of(id) {
             self.repeat.on_accepted(&request);
         }
         self.await_event(id, Acknowledged::Placed, now, shared);
+    }
+
+    /// How long the answer to placing took; of an amendment only the last change is known, so it does not count.
+    fn note_round_trip(&mut self, id: OrderId, reply: &Reply<'_>, now: Now) {
+        let is_answer = match reply {
+            Reply::Place(_, _, outcome) => *outcome != Outcome::Unknown,
+            Reply::Amend(..)
+            | Reply::Cancel(..)
+            | Reply::Query(..)
+            | Reply::CancelAll(..)
+            | Reply::OpenOrders { .. }
+            | Reply::Account { .. }
+            | Reply::Trades { .. }
+            | Reply::Probe { .. }
+            | Reply::DeadMan { .. }
+            | Reply::Weight(_)
+            | Reply::OrderCounts(_) => false,
+        };
+        if let Some(order) = self.tracker.order(id).filter(|_| is_answer) {
+            self.record.last_order_round_trip = Some(now.mono.since(order.placed_at));
+        }
     }
 
     /// Our own orders are the heartbeat of the user stream.

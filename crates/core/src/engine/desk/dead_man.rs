@@ -100,7 +100,7 @@ impl Desk {
             && shared.is_up(Link::Orders)
             && shared.is_up(Link::User)
             && self.touch().is_some()
-            && self.liveness.is_quotable(now.mono)
+            && self.is_fresh(now.mono)
             && (self.dead_man.looks > 0 || !self.dead_man.is_armed(now.mono))
     }
 

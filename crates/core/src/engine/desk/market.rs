@@ -9,7 +9,7 @@ use crate::engine::timers::Timer;
 use crate::event::{BookTicker, ContractStatus, DepthUpdate, Malformed, Market, Stream, Trade};
 use crate::notice::{BookLoss, HaltReason, What};
 use crate::strategy::Strategy;
-use crate::units::{Mono, Now, Span, Wall};
+use crate::units::{Mono, Now, Span};
 
 impl Desk {
     /// Takes in market data; what follows from it is done by `act`.
@@ -34,24 +34,18 @@ impl Desk {
                 self.timers.schedule(Timer::Snapshot, at);
             }
             Market::BookTicker(ticker) => self.on_book_ticker(now, ticker, actions),
-            Market::Trade(trade) => self.on_trade(now, trade, actions),
+            Market::Trade(trade) => self.on_trade(now, trade, shared, actions),
             Market::Mark(mark) => {
                 self.heard(Stream::Mark, now, mark.event_time, actions);
                 self.funding
                     .on_mark(mark, self.params.quoting.funding_alpha);
                 self.mark = Some(*mark);
+                if let Some(doubt) = self.vouch.evidence.on_mark(mark.mark, now.mono) {
+                    self.on_doubt(doubt, now.mono, shared, actions);
+                }
             }
             Market::Status(status) => self.on_status(*status, actions),
             Market::Malformed(stream, why) => self.on_malformed(*stream, *why, now.mono, actions),
-        }
-    }
-
-    fn heard(&mut self, stream: Stream, now: Now, event_time: Wall, actions: &mut Actions) {
-        if self
-            .liveness
-            .on_message(stream, now.mono, event_time, now.wall)
-        {
-            self.say(What::StreamBack(stream), actions);
         }
     }
 
@@ -66,9 +60,9 @@ impl Desk {
             DepthOutcome::Applied => {
                 self.heard(Stream::Depth, now, update.event_time, actions);
                 if !self.quoting.is_book_announced {
-                    self.on_book_ready(actions);
+                    self.on_book_ready(now.mono, actions);
                 }
-                self.offer_touch(now.mono, actions);
+                self.offer_touch(update.event_time, now.mono, actions);
             }
             DepthOutcome::Buffered => {
                 self.heard(Stream::Depth, now, update.event_time, actions);
@@ -85,7 +79,7 @@ impl Desk {
 
     fn on_snapshot_outcome(&mut self, outcome: SnapshotOutcome, now: Mono, actions: &mut Actions) {
         match outcome {
-            SnapshotOutcome::Bridged => self.on_book_ready(actions),
+            SnapshotOutcome::Bridged => self.on_book_ready(now, actions),
             SnapshotOutcome::TooOld => self
                 .timers
                 .schedule(Timer::Snapshot, now.after(SNAPSHOT_RETRY)),
@@ -103,7 +97,8 @@ impl Desk {
         }
     }
 
-    fn on_book_ready(&mut self, actions: &mut Actions) {
+    fn on_book_ready(&mut self, now: Mono, actions: &mut Actions) {
+        self.begin_probation(now);
         self.timers.stop(Timer::Snapshot);
         self.snapshots_failed = 0;
         self.quoting.is_book_announced = true;
@@ -160,14 +155,18 @@ impl Desk {
 
     fn on_book_ticker(&mut self, now: Now, ticker: &BookTicker, actions: &mut Actions) {
         self.heard(Stream::BookTicker, now, ticker.event_time, actions);
+        self.note_ahead(ticker, now.mono);
         let testimony = self.vouch.witness.on_ticker(ticker);
         if self.touch().is_some() {
             self.on_testimony(testimony, now.mono, actions);
         }
     }
 
-    fn on_trade(&mut self, now: Now, trade: &Trade, actions: &mut Actions) {
+    fn on_trade(&mut self, now: Now, trade: &Trade, shared: &mut Shared, actions: &mut Actions) {
         self.heard(Stream::Trade, now, trade.event_time, actions);
+        if let Some(doubt) = self.vouch.evidence.on_trade(trade, now.mono) {
+            self.on_doubt(doubt, now.mono, shared, actions);
+        }
         self.vpin.on_trade(now, trade, &self.params.quoting.vpin);
         self.strategy.on_trade(now, trade);
     }
@@ -190,26 +189,6 @@ impl Desk {
         self.say(What::BadFrame(stream, why), actions);
         if stream == Stream::Depth {
             self.lose_book(BookLoss::BadFrame, now, actions);
-        }
-    }
-
-    /// The stream's connection came up or went down.
-    pub(in crate::engine) fn on_streams(
-        &mut self,
-        streams: &[Stream],
-        is_up: bool,
-        now: Mono,
-        actions: &mut Actions,
-    ) {
-        for stream in streams {
-            if is_up {
-                self.liveness.on_subscribed(*stream, now);
-            } else {
-                self.liveness.on_lost(*stream);
-                if *stream == Stream::Depth {
-                    self.lose_book(BookLoss::StreamLost, now, actions);
-                }
-            }
         }
     }
 }

@@ -179,7 +179,7 @@ impl Desk {
             exposure: self.tracker.exposure_by_kind(),
             mid_half_ticks: self.touch().map(|t| t.mid_half_ticks()),
             mark: self.mark.map(|m| m.mark),
-            data: match self.liveness.is_quotable(now) {
+            data: match self.is_fresh(now) {
                 true => Freshness::Fresh,
                 false => Freshness::Stale,
             },
@@ -204,6 +204,7 @@ impl Desk {
         }
         self.send_places(now, shared, actions);
         self.note_full_quote(now);
+        self.record.last_quote_refresh = Some(now.mono);
     }
 
     fn plan_changes(&mut self, now: Now, shared: &Shared) {

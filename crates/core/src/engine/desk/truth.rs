@@ -112,6 +112,11 @@ impl Desk {
         self.timers.schedule_by(Timer::Reconcile, at);
     }
 
+    /// When open orders and position were last confirmed by REST; `None` while in doubt.
+    pub(in crate::engine) fn reconciled_at(&self) -> Option<Mono> {
+        self.truth.confirmed_at()
+    }
+
     /// A full comparison with the exchange after `wait`, while quoting goes on.
     pub(in crate::engine) fn check_after(&mut self, wait: Span, now: Mono) {
         self.truth.is_check_due = true;

@@ -65,6 +65,8 @@ pub(super) const KEYS: &[Key] = rows! {
             "Silence after which a stream is dead and reconnected, whatever its socket says.";
         event_lag_max_ms: Time, Default("1000"), "ms", From("100", "10000"), Live,
             "Exchange event time this far behind is stale data that looks fresh.";
+        adaptive: Bool, Default("true"), "", Any, Live,
+            "Whether lively streams are also suspect by their own rhythm, before `stream_stale_ms`, and the book is then compared over REST at once.";
         book_probe_interval_ms: Time, Default("10000"), "ms", From("1000", "60000"), Live,
             "Time between two comparisons of the top of the book over REST.";
         reconcile_interval_ms: Time, Default("30000"), "ms", From("5000", "300000"), Live,
