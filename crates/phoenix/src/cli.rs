@@ -6,6 +6,7 @@ pub mod drill;
 pub mod ending;
 pub mod exchange;
 pub mod exit;
+pub mod health;
 pub mod output;
 pub mod run;
 
@@ -29,6 +30,7 @@ enum Command {
     Run(run::RunArgs),
     Exchange(exchange::ExchangeArgs),
     Drill(drill::DrillArgs),
+    Health(health::HealthArgs),
     CheckConfig(check_config::Args),
 }
 
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args).into(),
         Command::Exchange(args) => exchange::main(&args).into(),
         Command::Drill(args) => drill::main(&args).into(),
+        Command::Health(args) => health::main(&args),
         Command::CheckConfig(args) => check_config::main(&args).into(),
     }
 }

@@ -89,7 +89,7 @@ pub fn config(stage: &Stage, symbols: &[String], state_dir: &Path) -> Result<Con
 /// When a market does not show both sides in time.
 pub fn config_text(stage: &Stage, symbols: &[String], state_dir: &Path) -> Result<String> {
     let mut text = format!(
-        "global:\n  total_notional_max: 10000000\n  state_dir: \"{}\"\n  log_level: \"info\"\nsymbols:\n",
+        "global:\n  total_notional_max: 10000000\n  state_dir: \"{}\"\n  metrics_port: 0\n  log_level: \"info\"\nsymbols:\n",
         state_dir.display()
     );
     for name in symbols {

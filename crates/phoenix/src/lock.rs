@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Longest note read from a lock file.
@@ -86,6 +86,75 @@ impl InstanceLock {
     }
 }
 
+/// The file in `state_dir` that says on which address the holder of an account's lock serves its health.
+#[must_use]
+pub fn page_file(state_dir: &Path, fingerprint: &str) -> PathBuf {
+    state_dir.join(format!("phoenix-{fingerprint}.http"))
+}
+
+/// What a lock file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Fingerprint of the account's key.
+    pub account: String,
+    /// Who holds the lock now; `None` when nobody does.
+    pub holder: Option<u32>,
+    /// The holder's own note, `pid 123 since …`, also of one that is gone.
+    pub note: String,
+}
+
+/// Everyone who ever took a lock in `state_dir`, by account. Reads only: to try a lock could keep an instance from
+/// starting at that moment. Who holds one is asked of the kernel, and where that is not told, of the process list.
+///
+/// # Errors
+/// The folder or a lock file cannot be read.
+pub fn instances(state_dir: &Path) -> std::io::Result<Vec<Instance>> {
+    let locks = std::fs::read_to_string("/proc/locks").ok();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(state_dir)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
+        let account = name.as_deref().and_then(|name| {
+            let account = name.strip_prefix("phoenix-")?.strip_suffix(".lock")?;
+            Some(account.to_owned())
+        });
+        let Some(account) = account else { continue };
+        let mut file = File::open(&path)?;
+        let inode = file.metadata()?.ino();
+        let note = holder(&mut file);
+        let noted = pid_of(&note);
+        let holder = match &locks {
+            // Of another namespace the kernel does not say which process it is.
+            Some(locks) => held_by(locks, inode).map(|pid| pid.or(noted).unwrap_or(0)),
+            None => noted.filter(|pid| Path::new(&format!("/proc/{pid}")).exists()),
+        };
+        found.push(Instance {
+            account,
+            holder,
+            note,
+        });
+    }
+    found.sort_by(|a, b| a.account.cmp(&b.account));
+    Ok(found)
+}
+
+fn pid_of(note: &str) -> Option<u32> {
+    note.strip_prefix("pid ")?.split(' ').next()?.parse().ok()
+}
+
+/// Whether a lock of the kind that we take stands on this inode, and who holds it if that is told:
+/// `5: FLOCK  ADVISORY  WRITE 3456 08:01:123456 0 EOF`; one that only waits has `->` before the kind.
+fn held_by(locks: &str, inode: u64) -> Option<Option<u32>> {
+    locks.lines().find_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let is_ours = fields.next()? == "FLOCK" && fields.next().is_some();
+        let (_kind, pid, place) = (fields.next()?, fields.next()?, fields.next()?);
+        let found: u64 = place.rsplit(':').next()?.parse().ok()?;
+        let pid: Option<u32> = pid.parse().ok().filter(|pid| *pid > 0);
+        (is_ours && found == inode).then_some(pid)
+    })
+}
+
 fn holder(file: &mut File) -> String {
     let mut note = String::new();
     let read = file.take(NOTE_BYTES_MAX).read_to_string(&mut note);
@@ -113,6 +182,42 @@ mod tests {
         assert!(refusal.contains("stop it first"), "{refusal}");
         let other = InstanceLock::take(&state, "0022", "noon").expect("another account");
         assert_ne!(first.path(), other.path());
+    }
+
+    #[test]
+    fn who_holds_a_lock_is_seen_without_touching_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let held = InstanceLock::take(folder.path(), "0011", "noon").expect("free");
+        drop(InstanceLock::take(folder.path(), "0022", "noon").expect("free"));
+        std::fs::write(folder.path().join("journal.db"), "").expect("another file");
+        let seen = instances(folder.path()).expect("a readable folder");
+        let holders: Vec<(&str, Option<u32>)> = seen
+            .iter()
+            .map(|i| (i.account.as_str(), i.holder))
+            .collect();
+        assert_eq!(
+            holders,
+            [("0011", Some(std::process::id())), ("0022", None)]
+        );
+        let note = format!("pid {} since noon", std::process::id());
+        assert!(seen.iter().all(|i| i.note == note), "{seen:?}");
+        drop(held);
+        let seen = instances(folder.path()).expect("a readable folder");
+        assert!(seen.iter().all(|i| i.holder.is_none()), "{seen:?}");
+    }
+
+    #[test]
+    fn the_kernels_list_is_read_by_inode_and_kind() {
+        let list = "1: POSIX  ADVISORY  WRITE 11 08:01:77 0 EOF\n2: FLOCK  ADVISORY  WRITE 22 08:01:78 0 EOF\n\
+                    2: -> FLOCK  ADVISORY  WRITE 33 08:01:79 0 EOF\n3: FLOCK  ADVISORY  WRITE 0 fe:00:80 0 EOF\n";
+        for (inode, found) in [
+            (77, None),
+            (78, Some(Some(22))),
+            (79, None),
+            (80, Some(None)),
+        ] {
+            assert_eq!(held_by(list, inode), found, "{inode}");
+        }
     }
 
     #[test]

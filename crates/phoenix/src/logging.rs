@@ -1,5 +1,7 @@
 //! Log lines to standard error and, when wanted, to a rotated file, without ever holding up whoever logs; does not know what is logged.
 
+pub mod tally;
+
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -143,7 +145,10 @@ fn build(
     }
     let (filter, level) = reload::Layer::new(targets(options.level));
     // One filter over all layers, so that both sinks have the same lines.
-    let subscriber = Registry::default().with(filter).with(layers);
+    let subscriber = Registry::default()
+        .with(filter)
+        .with(layers)
+        .with(tally::Tally);
     let logging = Logging {
         level,
         dropped,

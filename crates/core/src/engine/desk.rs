@@ -12,7 +12,7 @@ mod truth;
 pub(super) mod vouch;
 
 use super::contain::DeskFault;
-use super::record::{Moment, Record};
+use super::record::{Moment, Record, is_enough};
 use super::requests::Request;
 use super::shared::Shared;
 use super::timers::{Timer, Timers};
@@ -76,7 +76,7 @@ pub struct Desk {
     ending: Ending,
     pub(super) cancel_budget: CancelBudget,
     /// Those of them that were a matter of safety, which the promise `polite` exempts.
-    safety_cancels: CancelBudget,
+    pub(super) safety_cancels: CancelBudget,
     pub(super) ratios: Ratios,
     refusals: Refusals,
     timers: Timers,
@@ -395,6 +395,10 @@ impl Desk {
             open: self.tracker.open_count(),
             is_two_sided: self.tracker.resting_count(Side::Buy) > 0
                 && self.tracker.resting_count(Side::Sell) > 0,
+            is_allowed: self.obstacle.is_none() && self.may_rest(),
+            is_enough: Side::BOTH
+                .iter()
+                .all(|side| is_enough(self.tracker.resting_count(*side), self.expected(*side))),
         });
         let discretionary = self
             .cancel_budget

@@ -37,6 +37,12 @@ pub struct Record {
     pub two_sided: Span,
     /// Orders that reduce the position and were refused by a limit on its growth: must stay zero (`exit_open`).
     pub exits_refused: u64,
+    /// Longest time from the end of an obstacle until enough orders rested on each side where some are wanted; one
+    /// that has not ended counts as far as it went (promise `alive`).
+    pub recovery_max: Span,
+    /// Since when such a recovery runs.
+    pub recovering_since: Option<Mono>,
+    was_allowed: bool,
     /// When the resting orders were last compared on fresh data with what is wanted, and brought towards it.
     pub last_quote_refresh: Option<Mono>,
     /// When the exchange last accepted an order or amendment.
@@ -62,6 +68,16 @@ pub struct Moment {
     pub open: usize,
     /// Whether confirmed orders rest on both sides.
     pub is_two_sided: bool,
+    /// Whether quoting is possible and some order is wanted.
+    pub is_allowed: bool,
+    /// Whether enough of the wanted orders rest on each side ([`is_enough`]).
+    pub is_enough: bool,
+}
+
+/// Whether so many resting orders are enough of so many wanted ones: 70 % (spec §8); none are enough of none.
+#[must_use]
+pub const fn is_enough(resting: usize, wanted: usize) -> bool {
+    resting.saturating_mul(10) >= wanted.saturating_mul(7)
 }
 
 impl Record {
@@ -75,6 +91,7 @@ impl Record {
         }
         self.last = Some(moment.now);
         self.was_two_sided = moment.is_two_sided;
+        self.note_recovery(moment);
         self.worst_long = self
             .worst_long
             .max(moment.position.saturating_add(moment.buy));
@@ -87,6 +104,22 @@ impl Record {
             .max(u32::try_from(moment.open).unwrap_or(u32::MAX));
     }
 
+    /// A recovery begins when the last obstacle is gone. A new obstacle ends it: the next one begins after that.
+    fn note_recovery(&mut self, moment: &Moment) {
+        if !moment.is_allowed {
+            self.recovering_since = None;
+        } else if !self.was_allowed {
+            self.recovering_since = Some(moment.now);
+        }
+        self.was_allowed = moment.is_allowed;
+        if let Some(since) = self.recovering_since {
+            self.recovery_max = self.recovery_max.max(moment.now.since(since));
+            if moment.is_enough {
+                self.recovering_since = None;
+            }
+        }
+    }
+
     /// The desk is gone; until its successor's first step nothing of ours counts as resting.
     pub fn on_gone(&mut self, now: Mono) {
         if let Some(last) = self
@@ -97,6 +130,8 @@ impl Record {
         }
         self.last = Some(now);
         self.was_two_sided = false;
+        self.was_allowed = false;
+        self.recovering_since = None;
     }
 
     /// Notes, before anything is changed by a step, how old the data is on which open orders rest.
@@ -131,6 +166,41 @@ mod tests {
             sell: Lots(4),
             open: 2,
             is_two_sided,
+            is_allowed: false,
+            is_enough: false,
+        }
+    }
+
+    #[test]
+    fn a_recovery_lasts_from_the_last_obstacle_until_enough_rests() {
+        let mut record = Record::default();
+        for (now, is_allowed, is_enough, max) in [
+            (0, false, false, 0),
+            (10, true, false, 0),
+            // A second obstacle: the recovery from the first is over as far as it went.
+            (15, false, false, 0),
+            (20, true, false, 0),
+            (27, true, false, 7),
+            (29, true, true, 9),
+            // Later losses of orders are no recovery.
+            (99, true, false, 9),
+        ] {
+            record.on_step(&Moment {
+                is_allowed,
+                is_enough,
+                ..moment(now, false)
+            });
+            assert_eq!(record.recovery_max, Span(max), "at {now}");
+        }
+        assert_eq!(record.recovering_since, None);
+    }
+
+    #[test]
+    fn seven_of_ten_orders_are_enough_and_none_of_none() {
+        for (resting, wanted, enough) in
+            [(7, 10, true), (6, 10, false), (0, 0, true), (0, 1, false)]
+        {
+            assert_eq!(is_enough(resting, wanted), enough, "{resting} of {wanted}");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::notice::HaltReason;
 use crate::order::OrderId;
 use crate::orders::state::OrderState;
 use crate::strategy::{Explanation, Missing, Mode};
-use crate::units::{Lots, Mono, Now, PerSide, Price8, Quote, Side, Span, Ticks};
+use crate::units::{Lots, Mono, Now, PerSide, Price8, Quote, Ratio, Side, Span, Ticks};
 use alloc::vec::Vec;
 
 /// Everything, at one instant.
@@ -31,6 +31,10 @@ pub struct View {
     pub wallet: Option<Quote>,
     /// Request weight used in the running minute.
     pub weight_used: i64,
+    /// The same as a share of the exchange's limit, percent.
+    pub weight_used_percent: i64,
+    /// Orders counted by the exchange as a share of its limits, the larger of both windows, percent.
+    pub orders_used_percent: i64,
     /// Each symbol, by id.
     pub symbols: Vec<SymbolView>,
 }
@@ -94,6 +98,10 @@ pub struct SymbolView {
     pub reconciled_at: Option<Mono>,
     /// Cancels in the last minute.
     pub cancels_last_min: u32,
+    /// Those of them that were a matter of safety.
+    pub safety_cancels_last_min: u32,
+    /// How near the exchange's action against cancelled and unfilled orders is, 1 being there (protocol §6.4).
+    pub pressure: Ratio,
     /// When the exchange will cancel our orders unless we arm again.
     pub dead_man_deadline: Option<Mono>,
     /// Measurements.
@@ -166,6 +174,8 @@ impl View {
             [Link::Public, Link::Market, Link::User, Link::Orders].map(|l| shared.is_up(l));
         self.wallet = shared.wallet;
         self.weight_used = shared.weight.used(now.mono);
+        self.weight_used_percent = shared.weight.used_percent(now.mono);
+        self.orders_used_percent = shared.order_rate.used_percent(now.mono);
         self.symbols.clear();
     }
 
@@ -218,6 +228,8 @@ impl SymbolView {
             cross_check: None,
             reconciled_at: None,
             cancels_last_min: 0,
+            safety_cancels_last_min: 0,
+            pressure: Ratio::ZERO,
             dead_man_deadline: None,
             record: keep.kept.record,
         }
@@ -269,6 +281,8 @@ impl SymbolView {
             cross_check: desk.cross_check(),
             reconciled_at: desk.reconciled_at(),
             cancels_last_min: desk.cancel_budget.used(now.mono),
+            safety_cancels_last_min: desk.safety_cancels.used(now.mono),
+            pressure: desk.ratios.pressure(now.mono),
             dead_man_deadline: desk.dead_man.deadline,
             record: desk.record,
         }

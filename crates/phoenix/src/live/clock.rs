@@ -11,13 +11,18 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub struct Clock {
     origin: Instant,
     offset_ns: Arc<AtomicI64>,
+    /// When the offset was last measured, ns since the origin; [`NEVER`] before the first time.
+    measured_ns: Arc<AtomicI64>,
 }
+
+const NEVER: i64 = -1;
 
 impl Default for Clock {
     fn default() -> Self {
         Self {
             origin: Instant::now(),
             offset_ns: Arc::new(AtomicI64::new(0)),
+            measured_ns: Arc::new(AtomicI64::new(NEVER)),
         }
     }
 }
@@ -62,6 +67,14 @@ impl Clock {
     /// Takes over a new estimate; timestamps of later requests use it.
     pub fn correct(&self, offset_ns: i64) {
         self.offset_ns.store(offset_ns, Ordering::Relaxed);
+        self.measured_ns.store(self.mono().raw(), Ordering::Relaxed);
+    }
+
+    /// When the exchange's time was last measured.
+    #[must_use]
+    pub fn measured_at(&self) -> Option<Mono> {
+        let at = self.measured_ns.load(Ordering::Relaxed);
+        (at != NEVER).then_some(Mono(at))
     }
 }
 

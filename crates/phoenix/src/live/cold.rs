@@ -2,6 +2,9 @@
 //! slow; the hot thread never waits for it.
 
 mod ask;
+mod report;
+
+pub use report::Sources;
 
 pub use ask::{Desk, account_now, cancel_all, open_orders};
 
@@ -17,6 +20,7 @@ use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::{HaltReason, Notice, Severity, What};
 use phoenix_core::order::Owner;
 use phoenix_core::units::{Mono, Now};
+use report::{Reporter, Shown};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -72,6 +76,7 @@ pub struct Cold {
     pub books: Books,
     recorder: Option<Recorder>,
     backlog: VecDeque<Record>,
+    reporter: Reporter,
     /// Why the journal's last attempt failed, as last told.
     journal_error: Option<String>,
     to_hot: mpsc::Sender<ToHot>,
@@ -128,6 +133,8 @@ pub struct ColdSetup {
     pub clock_refused: mpsc::Sender<()>,
     /// To the keeper of the configuration: removed symbols as they ended.
     pub ended: mpsc::Sender<SymbolView>,
+    /// What the report on the process's health is made of.
+    pub report: Sources,
     /// A file whose existence is the kill switch.
     pub kill_file: Option<PathBuf>,
     /// Length of the run, if bounded.
@@ -146,6 +153,7 @@ impl Cold {
             books: setup.books,
             recorder: setup.recorder,
             backlog: VecDeque::new(),
+            reporter: Reporter::new(setup.report),
             to_hot: setup.to_hot,
             from_hot: setup.from_hot,
             outside: setup.outside,
@@ -170,8 +178,9 @@ impl Cold {
         }
     }
 
-    /// Holds all quoting until an operator resumes.
-    pub async fn hold(&self) {
+    /// Holds all quoting until an operator resumes: this halt of an earlier session stands.
+    pub async fn hold(&mut self, halt: &str) {
+        self.reporter.on_standing_halt(halt);
         self.tell_hot(ToHot::Operator(Operator::Kill)).await;
     }
 
@@ -284,6 +293,7 @@ impl Cold {
             panic!("injected fault: the cold thread panics");
         }
         self.watch_journal();
+        self.report();
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
             self.deadline = None;
             self.begin_stop().await;
@@ -467,6 +477,26 @@ impl Cold {
             None => tracing::warn!("the journal is written again"),
         }
         self.journal_error = status.error;
+    }
+
+    /// Tells how the process fares, for its page.
+    fn report(&mut self) {
+        let status = self.recorder.as_ref().map(Recorder::status);
+        self.reporter.tell(&Shown {
+            view: &self.view,
+            books: &self.books,
+            rest: &self.desk.rest,
+            codes: &self.codes,
+            journal: status.as_ref(),
+            backlog: self.backlog.len(),
+            is_stopping: self.stopping_since.is_some(),
+        });
+    }
+
+    /// An alert from outside the engine.
+    pub fn on_alert(&mut self, code: &'static str, text: &str) {
+        self.codes.insert(code);
+        self.keep_alert(format!("-: {text}"));
     }
 
     fn keep_alert(&mut self, text: String) {

@@ -7,15 +7,40 @@ use crate::binance::decode::rest::account;
 use crate::binance::encode::rest::Endpoint;
 use crate::net::backoff::Backoff;
 use phoenix_core::event::Outcome;
+use phoenix_core::units::Mono;
 use secrecy::ExposeSecret;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Two keys are not fetched closer together than this, however often one is asked for.
 const SPACING: Duration = Duration::from_secs(1);
 
+/// When the key was last made or renewed, as the exchange confirmed; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct ConfirmedAt(Arc<AtomicI64>);
+
+impl ConfirmedAt {
+    /// `None` before the first key.
+    #[must_use]
+    pub fn last(&self) -> Option<Mono> {
+        let at = self.0.load(Ordering::Relaxed);
+        (at > 0).then_some(Mono(at))
+    }
+
+    fn note(&self, now: Mono) {
+        self.0.store(now.raw().max(1), Ordering::Relaxed);
+    }
+}
+
 /// Serves listen keys until the engine's thread is gone. A message on `wanted` asks for a fresh connection.
-pub async fn keep(rest: Rest, mut wanted: mpsc::Receiver<()>, to_hot: mpsc::Sender<ToHot>) {
+pub async fn keep(
+    rest: Rest,
+    mut wanted: mpsc::Receiver<()>,
+    to_hot: mpsc::Sender<ToHot>,
+    confirmed: ConfirmedAt,
+) {
     let mut backoff = Backoff::new(0x006b_6579);
     if wanted.recv().await.is_none() {
         return;
@@ -27,11 +52,12 @@ pub async fn keep(rest: Rest, mut wanted: mpsc::Receiver<()>, to_hot: mpsc::Send
             continue;
         };
         backoff.reset();
+        confirmed.note(rest.clock().mono());
         if to_hot.send(ToHot::ListenKey(key)).await.is_err() {
             return;
         }
         tokio::time::sleep(SPACING).await;
-        if !renew_until_needed(&rest, &mut wanted).await {
+        if !renew_until_needed(&rest, &mut wanted, &confirmed).await {
             return;
         }
     }
@@ -59,7 +85,11 @@ async fn start(rest: &Rest) -> Option<String> {
 }
 
 /// Renews the key on schedule; returns true when a new one is needed, false when nobody wants one any more.
-async fn renew_until_needed(rest: &Rest, wanted: &mut mpsc::Receiver<()>) -> bool {
+async fn renew_until_needed(
+    rest: &Rest,
+    wanted: &mut mpsc::Receiver<()>,
+    confirmed: &ConfirmedAt,
+) -> bool {
     let mut tuning = rest.tuning().clone();
     let mut every = tuning.now().listen_key_keepalive;
     let mut due = Box::pin(tokio::time::sleep(every));
@@ -80,6 +110,7 @@ async fn renew_until_needed(rest: &Rest, wanted: &mut mpsc::Receiver<()>) -> boo
                     tracing::warn!("the listen key was not renewed; fetching another");
                     return true;
                 }
+                confirmed.note(rest.clock().mono());
                 every = tuning.now().listen_key_keepalive;
                 due = Box::pin(tokio::time::sleep(every));
             }

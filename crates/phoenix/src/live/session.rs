@@ -6,11 +6,12 @@ mod changes;
 mod end;
 mod last_look;
 mod outside;
+mod page;
 mod symbols;
 
 use super::books::Books;
 use super::clock::{Clock, OffsetEstimate};
-use super::cold::{Cold, ColdSetup, Desk, Ended};
+use super::cold::{Cold, ColdSetup, Desk, Ended, Sources};
 use super::contain::faults::{Fault, Planned, planned};
 use super::hot::{Hot, HotSetup};
 use super::links::Target;
@@ -168,8 +169,9 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let started = Instant::now();
     let faults = planned_faults(&setup)?;
     let since = jiff::Timestamp::now().to_string();
-    let _lock = InstanceLock::take(&setup.config.global.state_dir, &setup.fingerprint, &since)?;
+    let lock = InstanceLock::take(&setup.config.global.state_dir, &setup.fingerprint, &since)?;
     let clock = Clock::default();
+    let page = page::open(&setup, &clock).await;
     let host = Endpoint::parse(setup.venue.rest())?;
     let ws_api = ws_api_of(&setup)?;
     let (tuner, tuning) = tuning::channel(ShellParams::of(&setup.config.global));
@@ -207,7 +209,13 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     )?;
     let (wanted, wants_key) = mpsc::channel(4);
     let (refused, clock_refusals) = mpsc::channel(4);
-    let mut keeper = tokio::spawn(listen_key::keep(rest.clone(), wants_key, to_hot.clone()));
+    let confirmed = listen_key::ConfirmedAt::default();
+    let mut keeper = tokio::spawn(listen_key::keep(
+        rest.clone(),
+        wants_key,
+        to_hot.clone(),
+        confirmed.clone(),
+    ));
     let mut timekeeper = tokio::spawn(clock_sync::keep(rest.clone(), estimate, clock_refusals));
     let desk = Desk {
         rest,
@@ -242,6 +250,12 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         listen_key: wanted,
         clock_refused: refused,
         ended: ended_tx,
+        report: Sources {
+            facts: page.facts.clone(),
+            listen_key: confirmed,
+            lock_file: lock.path().to_owned(),
+            state_dir: setup.config.global.state_dir.clone(),
+        },
         kill_file: booted.kill_file.clone(),
         seconds: setup.seconds,
         panic_after: faults
@@ -251,7 +265,10 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     });
     if let Some(halt) = &booted.standing_halt {
         tracing::error!(%halt, "a halt of an earlier session stands: nothing is quoted; find its cause, then start with --clear-halt");
-        cold.hold().await;
+        cold.hold(halt).await;
+    }
+    if let Some(why) = &page.trouble {
+        cold.on_alert("page_moved", why);
     }
     let ended = tokio::select! {
         biased; // The run's own end explains why its keepers end.

@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Time at risk up to which the promise `fresh` counts as kept: the 3 s threshold and a cancel's round trip.
-const TIME_AT_RISK_MAX_S: f64 = 4.0;
+pub const TIME_AT_RISK_MAX_S: f64 = 4.0;
+/// Recovery up to which the promise `alive` counts as kept (spec §1).
+pub const RECOVERY_MAX_S: f64 = 10.0;
 
 /// A run in numbers. Unknown is `null`, never zero.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,6 +43,8 @@ pub struct Summary {
     pub two_sided_share: Option<f64>,
     /// Longest time an order rested after the last data that justified it.
     pub time_at_risk_s_max: f64,
+    /// Longest time from the end of an obstacle until 70 % of the wanted orders rested on both sides.
+    pub recovery_s_max: f64,
     /// Realised profit before fees and funding, margin asset.
     pub realized_pnl: f64,
     /// Unrealised profit at the end, margin asset.
@@ -114,6 +118,9 @@ impl Summary {
             time_at_risk_s_max: records()
                 .map(|r| seconds_of(r.time_at_risk_max))
                 .fold(0.0, f64::max),
+            recovery_s_max: records()
+                .map(|r| seconds_of(r.recovery_max))
+                .fold(0.0, f64::max),
             realized_pnl: sum(|s| s.realized.raw()),
             unrealized_pnl: books.values().map(|(_, s)| unrealized(s)).sum(),
             fees: sum(|s| s.fees.raw()),
@@ -163,7 +170,10 @@ impl Summary {
                 "accounted",
                 self.open_orders_end == Some(0) && count_ok && !seen("order_overflow"),
             ),
-            ("alive", self.time_to_full_quote_s.is_some()),
+            (
+                "alive",
+                self.time_to_full_quote_s.is_some() && self.recovery_s_max <= RECOVERY_MAX_S,
+            ),
             ("polite", is_known && cancels_ok && finished.bans == 0),
             (
                 "dead_man",
@@ -219,8 +229,8 @@ impl Summary {
             .map_or_else(|| "-".to_owned(), |s| format!("{:.1} %", s * 100.0));
         let _ = writeln!(
             out,
-            "full ladder after {full}; two-sided {share} of the time; cancels per minute at most {}; time at risk at most {:.2} s",
-            self.cancels_per_min_max, self.time_at_risk_s_max
+            "full ladder after {full}; two-sided {share} of the time; cancels per minute at most {}; time at risk at most {:.2} s; recovered within {:.2} s",
+            self.cancels_per_min_max, self.time_at_risk_s_max, self.recovery_s_max
         );
         let _ = writeln!(
             out,

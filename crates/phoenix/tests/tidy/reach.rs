@@ -240,6 +240,11 @@ pub const CLOCKS: Rule = Rule {
             why: "pings, age and message limit of one connection",
         },
         Exception {
+            path: "crates/phoenix/src/cli/health.rs",
+            what: "Zoned::now",
+            why: "label of a change that `--watch` prints",
+        },
+        Exception {
             path: "crates/phoenix/src/demo.rs",
             what: "Instant::now",
             why: "waits for the first prices of the market before anything trades",

@@ -443,6 +443,16 @@ impl Desk {
         self.desired.slots.of(side).len() + waiting.filter(waits).count()
     }
 
+    /// Whether some order is wanted and the exchange holds none of them off.
+    pub(super) fn may_rest(&self) -> bool {
+        let held_off = |gap: &Gap| gap.why == Missing::BackOff;
+        let missing = &self.desired.explanation.missing;
+        Side::BOTH.iter().any(|side| self.expected(*side) > 0)
+            && !Side::BOTH
+                .iter()
+                .any(|side| missing.of(*side).iter().any(held_off))
+    }
+
     /// Notes the first instant at which every layer that is wanted rests.
     fn note_full_quote(&mut self, now: Now) {
         if self.record.full_quote_at.is_some() {

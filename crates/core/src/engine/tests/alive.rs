@@ -88,6 +88,34 @@ fn a_symbol_that_the_exchange_halts_is_tried_again_by_itself() {
 }
 
 #[test]
+fn a_recovery_is_measured_from_the_end_of_the_obstacle_and_without_the_fault() {
+    let mut world = World::quoting();
+    let before = world.view_of(ETH).record.recovery_max;
+    assert!(before <= secs(10), "the first ladder: {before:?}");
+    world.link(Link::Orders, LinkState::Down);
+    world.run(secs(40));
+    assert_eq!(world.view_of(ETH).record.recovering_since, None);
+    world.link(Link::Orders, LinkState::Up);
+    world.until(secs(10), |w| w.is_full_or_reduced());
+    world.run(secs(1));
+    let record = world.view_of(ETH).record;
+    assert!(record.recovery_max <= secs(10), "{:?}", record.recovery_max);
+    assert_eq!(record.recovering_since, None, "it is over");
+}
+
+#[test]
+fn a_ladder_that_does_not_come_back_is_measured_while_it_is_away() {
+    let mut world = World::quoting();
+    world.link(Link::Orders, LinkState::Down);
+    world.run(secs(5));
+    world.fault(Kind::Place, Fault::UnknownLost, 1_000_000);
+    world.link(Link::Orders, LinkState::Up);
+    world.run(secs(30));
+    let record = world.view_of(ETH).record;
+    assert!(record.recovery_max > secs(5), "{:?}", record.recovery_max);
+}
+
+#[test]
 fn only_reducing_for_a_minute_is_respected_and_ends() {
     let mut world = World::cold();
     world.fault(

@@ -44,9 +44,9 @@ pub(super) const KEYS: &[Key] = rows! {
         kill_file: Text, Default("KILL"), "", Any, Restart,
             "Name of the file in `state_dir` whose appearance cancels everything until it is removed and quoting resumed.";
         listen_address: Text, Default("127.0.0.1"), "", Any, Restart,
-            "Address of the dashboard, `/health` and `/metrics`, which are not served yet. Anything but loopback is reachable by others.";
+            "Address of `/health`, `/livez` and `/readyz`. Anything but loopback is reachable by others.";
         metrics_port: Int, Default("9090"), "", From("0", "65535"), Restart,
-            "Port of the dashboard, `/health` and `/metrics`, which are not served yet; 0 takes a free one and prints it.";
+            "Port of `/health`, `/livez` and `/readyz`; 0 takes a free one. One that is taken is replaced by a free one, with an alert. The address stands in `phoenix-ACCOUNT.http` in `state_dir`.";
         log_level: Choice(&["trace", "debug", "info", "warn", "error"]), Default("info"), "", Any, Live,
             "Least severe log line that is written.";
         log_format: Choice(&["human", "json"]), Default("human"), "", Any, Restart,

@@ -16,11 +16,7 @@ const LIVE_ELSEWHERE: &[(&str, &str)] = &[(
 )];
 
 /// Keys that need a restart and whose name is not read outside `config`, each with its reason.
-const READ_ELSEWHERE: &[(&str, &str)] = &[
-    ("testnet", "decides `venue`, which is read"),
-    ("listen_address", "nothing is served yet, as its text says"),
-    ("metrics_port", "nothing is served yet, as its text says"),
-];
+const READ_ELSEWHERE: &[(&str, &str)] = &[("testnet", "decides `venue`, which is read")];
 
 /// Values for keys whose range does not give any, and what must stand beside them.
 const TEXTS: &[(&str, &str)] = &[
