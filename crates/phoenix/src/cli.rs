@@ -3,11 +3,13 @@
 pub mod check_config;
 pub mod demo;
 pub mod drill;
+pub mod emergency;
 pub mod ending;
 pub mod exchange;
 pub mod exit;
 pub mod health;
 pub mod output;
+pub mod outside;
 pub mod run;
 
 use std::process::ExitCode;
@@ -32,6 +34,7 @@ enum Command {
     Drill(drill::DrillArgs),
     Health(health::HealthArgs),
     CheckConfig(check_config::Args),
+    Emergency(emergency::EmergencyArgs),
 }
 
 /// Parses the process's arguments, runs the command, and gives the exit code.
@@ -57,5 +60,6 @@ pub fn main() -> ExitCode {
         Command::Drill(args) => drill::main(&args).into(),
         Command::Health(args) => health::main(&args),
         Command::CheckConfig(args) => check_config::main(&args).into(),
+        Command::Emergency(args) => emergency::main(&args).into(),
     }
 }

@@ -155,6 +155,34 @@ fn held_by(locks: &str, inode: u64) -> Option<Option<u32>> {
     })
 }
 
+/// Whether a process of this machine trades an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// None does, as far as `state_dir` tells.
+    Free,
+    /// One does: `pid 123 since …` as it wrote it, or `unknown pid`. It may hang.
+    Held(String),
+    /// It cannot be told, for this reason.
+    Unknown(String),
+}
+
+/// Looks whether the lock of the account with `fingerprint` in `state_dir` is held. Nothing is created, and nothing is kept.
+pub fn standing(state_dir: &Path, fingerprint: &str) -> Standing {
+    let path = state_dir.join(format!("phoenix-{fingerprint}.lock"));
+    let unknown = |error: std::io::Error| Standing::Unknown(format!("{}: {error}", path.display()));
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Standing::Free,
+        Err(error) => return unknown(error),
+    };
+    // Shared, and released at once with the file: it does not keep a session from starting.
+    match file.try_lock_shared() {
+        Ok(()) => Standing::Free,
+        Err(TryLockError::WouldBlock) => Standing::Held(holder(&mut file)),
+        Err(TryLockError::Error(error)) => unknown(error),
+    }
+}
+
 fn holder(file: &mut File) -> String {
     let mut note = String::new();
     let read = file.take(NOTE_BYTES_MAX).read_to_string(&mut note);
@@ -229,6 +257,19 @@ mod tests {
         let again = InstanceLock::take(folder.path(), "0011", "noon").expect("free again");
         let note = std::fs::read_to_string(again.path()).expect("the note");
         assert_eq!(note, format!("pid {} since noon\n", std::process::id()));
+    }
+
+    #[test]
+    fn whoever_asks_is_told_who_holds_the_lock_and_takes_nothing() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        assert_eq!(standing(folder.path(), "0011"), Standing::Free);
+        let held = InstanceLock::take(folder.path(), "0011", "noon").expect("free");
+        let note = format!("pid {} since noon", std::process::id());
+        assert_eq!(standing(folder.path(), "0011"), Standing::Held(note));
+        assert_eq!(standing(folder.path(), "0022"), Standing::Free);
+        drop(held);
+        assert_eq!(standing(folder.path(), "0011"), Standing::Free);
+        InstanceLock::take(folder.path(), "0011", "later").expect("still free");
     }
 
     #[test]
