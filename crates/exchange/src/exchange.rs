@@ -5,6 +5,7 @@
 mod accounts;
 mod keys;
 mod public;
+mod shocks;
 mod trading;
 
 use crate::account::Account;
@@ -27,6 +28,7 @@ use crate::timers::{Timer, Timers, next_multiple};
 
 pub use crate::ledger::Exposure;
 pub use crate::limits::Cost;
+pub use shocks::{Shock, ShockError};
 
 /// Accounts of one venue.
 pub const ACCOUNTS_MAX: usize = 1024;
@@ -176,6 +178,11 @@ impl Exchange {
             self.deposit(id, asset, *amount);
         }
         id
+    }
+
+    /// All accounts, in the order of their ids.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        self.house.accounts.iter().map(|account| account.id)
     }
 
     /// Gives a symbol its market; replaces an earlier flow. It acts first at the next `advance`.

@@ -178,6 +178,10 @@ impl MarketFlow for SyntheticFlow {
         let running = self.running.as_ref()?;
         Some(running.start_us.saturating_add(running.next_us()))
     }
+
+    fn push_price(&mut self, bps: i64, over_ms: u64) -> bool {
+        self.handle.push_price(bps as f64, over_ms)
+    }
 }
 
 impl Running {

@@ -17,6 +17,12 @@ pub trait MarketFlow: Send {
     /// The next instant at which it wants to act, µs; `None` when it has nothing more to do. After `advance(now)` it must lie after `now`
     /// (an earlier instant is taken as `now + 1`).
     fn next_due_us(&self) -> Option<u64>;
+
+    /// Moves the price by `bps` (signed) over `over_ms`, from its next turn on and for good. False when this flow cannot be moved, or too many moves wait.
+    fn push_price(&mut self, bps: i64, over_ms: u64) -> bool {
+        let _ = (bps, over_ms);
+        false
+    }
 }
 
 /// What an anonymous aggressor got.

@@ -18,6 +18,7 @@ use tokio::time::MissedTickBehavior;
 
 use auth::{KeyConfig, KeyRing};
 use clock::Clock;
+use control_port::ControlPort;
 use hub::Doom;
 use shared::Shared;
 use timing::Timing;
@@ -28,6 +29,7 @@ pub mod auth;
 pub mod board;
 pub mod clock;
 pub mod control;
+pub mod control_port;
 pub mod faults;
 pub mod guard;
 pub mod http;
@@ -43,6 +45,7 @@ pub mod stream_json;
 pub mod streams;
 pub mod timing;
 pub mod venue;
+pub mod witness;
 pub mod words;
 pub mod ws_api;
 
@@ -78,6 +81,7 @@ pub struct Server {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    control: Option<ControlPort>,
 }
 
 impl Server {
@@ -108,7 +112,24 @@ impl Server {
             address,
             stop: Some(stop),
             thread: Some(thread),
+            control: None,
         })
+    }
+
+    /// Opens the control port and returns its address, `http://…`; an earlier one is closed.
+    ///
+    /// # Errors
+    /// When the address is not on loopback or cannot be bound.
+    pub fn open_control(&mut self, address: SocketAddr) -> Result<String> {
+        let control = ControlPort::open(address, Arc::clone(&self.shared))?;
+        let url = control.url();
+        self.control = Some(control);
+        Ok(url)
+    }
+
+    /// Address of the control port, if it is open.
+    pub fn control_url(&self) -> Option<String> {
+        self.control.as_ref().map(ControlPort::url)
     }
 
     /// The bound address.
@@ -155,6 +176,7 @@ impl Server {
     }
 
     fn end(&mut self) {
+        self.control = None;
         if let Some(stop) = self.stop.take() {
             // The thread may have ended by itself; then nobody listens, which is what is wanted.
             let _ = stop.send(());

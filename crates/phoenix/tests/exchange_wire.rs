@@ -6,6 +6,8 @@
 
 #[path = "exchange_wire/connection.rs"]
 mod connection;
+#[path = "exchange_wire/control.rs"]
+mod control;
 #[path = "exchange_wire/faults.rs"]
 mod faults;
 #[path = "exchange_wire/harness.rs"]

@@ -54,6 +54,16 @@ impl Exchange {
         Ok(())
     }
 
+    /// Forgets the account's key without a word to anyone and returns it: a drill says what its listeners are told.
+    pub fn listen_key_forget(&mut self, now_us: u64, account: AccountId) -> Option<String> {
+        self.advance(now_us);
+        let key = self.house.account_mut(account).listen_key.take()?;
+        self.house
+            .timers
+            .disarm(key.expires_us, Timer::ListenKey(account));
+        Some(key.text)
+    }
+
     /// Whose live key this is. A socket on any other text opens and stays silent.
     #[must_use]
     pub fn listen_key_account(&self, listen_key: &str) -> Option<AccountId> {

@@ -57,6 +57,9 @@ pub struct ExchangeArgs {
     /// Begin the replay again when it ends.
     #[arg(long = "loop", requires = "replay")]
     pub repeat: bool,
+    /// Open a control port for drills: faults, market shocks, ledger. On loopback only; it has no password.
+    #[arg(long, value_name = "ADDR")]
+    pub control: Option<SocketAddr>,
 }
 
 /// Key and secret of the account when none are given: play money, on loopback.
@@ -120,6 +123,7 @@ fn launch_of(args: &ExchangeArgs) -> Result<Launch> {
         replays: args.replay.clone(),
         speed: args.speed,
         at_end: if args.repeat { LOOPED } else { AtEnd::Stop },
+        control: args.control,
         ..Launch::default()
     })
 }

@@ -100,6 +100,16 @@ impl<A: Copy> KeyRing<A> {
         Ok(())
     }
 
+    /// The text of the first key of an account.
+    pub fn name_of(&self, account: A) -> Option<&str>
+    where
+        A: PartialEq,
+    {
+        let mut keys = self.keys.iter();
+        keys.find(|(_, key)| key.account == account)
+            .map(|(name, _)| name.as_str())
+    }
+
     /// The key with this text: −2014 when there is none or it has characters no key has, −2015 when nobody owns it.
     pub fn find(&self, api_key: Option<&str>) -> Result<&Key<A>, Refusal> {
         let text = api_key.unwrap_or_default();

@@ -18,12 +18,14 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::address::Address;
-use super::faults::RequestEffect;
+use super::faults::{GateMode, RequestEffect};
+use super::hub::Line;
 use super::params::{Params, signed_wire};
 use super::refusal::Refusal;
 use super::rest::{self, Answer, Proof};
 use super::shared::{SOCKETS_MAX, Shared, ip_key};
 use super::socket;
+use super::witness::RequestNote;
 use super::ws_api::{HANDSHAKE_WEIGHT, Unanswered};
 
 /// Largest request body; a larger one is answered 413.
@@ -32,6 +34,9 @@ pub const BODY_MAX: usize = 1 << 20;
 pub const MESSAGE_MAX: usize = 1 << 18;
 /// How long a client may take to send its request head.
 const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a connection that hangs before a gate looks whether it is lifted.
+const GATE_LOOK: Duration = Duration::from_millis(20);
 
 type Reply = Response<Full<Bytes>>;
 
@@ -53,6 +58,12 @@ async fn serve_connection(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     let Some(_admission) = shared.admit_connection() else {
         return;
     };
+    let gate = shared.lock().faults.gate_of_everything();
+    match gate {
+        Some(GateMode::Drop) => return,
+        Some(GateMode::Hang) => return hang(&shared, None).await,
+        None => {}
+    }
     if shared.lock().refuses_connections || stream.set_nodelay(true).is_err() {
         return;
     }
@@ -69,6 +80,13 @@ async fn serve_connection(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
         .await;
 }
 
+/// Waits until the gate before this line is lifted: the peer's connection stands and hears nothing.
+async fn hang(shared: &Shared, line: Option<Line>) {
+    while shared.lock().faults.gate_of(line) == Some(GateMode::Hang) {
+        tokio::time::sleep(GATE_LOOK).await;
+    }
+}
+
 async fn respond(
     shared: Arc<Shared>,
     request: Request<Incoming>,
@@ -78,9 +96,26 @@ async fn respond(
         request.uri().path(),
         request.uri().query().unwrap_or_default(),
     );
+    let line = address.as_ref().map(line_of);
+    let gate = shared.lock().faults.gate_of(line);
+    match gate {
+        Some(GateMode::Drop) => return Err(Unanswered),
+        Some(GateMode::Hang) => {
+            hang(&shared, line).await;
+            return Err(Unanswered);
+        }
+        None => {}
+    }
     match address {
         Some(address) => Ok(upgrade(shared, request, address, ip)),
         None => rest_reply(&shared, request, ip).await,
+    }
+}
+
+const fn line_of(address: &Address) -> Line {
+    match address {
+        Address::Streams(streams) => Line::Streams(streams.route),
+        Address::Api { .. } => Line::Api,
     }
 }
 
@@ -148,8 +183,25 @@ fn admit_handshake(shared: &Shared, ip: IpAddr) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// One REST request, owned, so that it can outlive its connection.
+struct RestCall {
+    method: String,
+    path: String,
+    query: String,
+    body: Bytes,
+    api_key: Option<String>,
+    ip: IpAddr,
+}
+
+/// How a request ends.
+enum Ending {
+    Answered(Answer),
+    Said(u16, String),
+    Cut,
+}
+
 async fn rest_reply(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     request: Request<Incoming>,
     ip: IpAddr,
 ) -> Result<Reply, Unanswered> {
@@ -157,72 +209,135 @@ async fn rest_reply(
     let Ok(body) = Limited::new(body, BODY_MAX).collect().await else {
         return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, ""));
     };
-    let (method, path) = (head.method.as_str(), head.uri.path());
-    let query = head.uri.query().unwrap_or_default();
-    let body = body.to_bytes();
-    let api_key = head
-        .headers
-        .get("x-mbx-apikey")
-        .and_then(|value| value.to_str().ok());
-    let carry_out = || call(shared, (method, path), (query, &body), api_key, ip);
-    match shared.request_effect(method, path) {
-        None => Ok(rendered(carry_out())),
-        Some(RequestEffect::Refuse(refusal)) => Ok(rendered(shared.refused(ip_key(ip), refusal))),
-        Some(RequestEffect::CarryOutThen(refusal)) => {
-            carry_out();
-            Ok(rendered(shared.refused(ip_key(ip), refusal)))
-        }
-        Some(RequestEffect::Cut) => Err(Unanswered),
-        Some(RequestEffect::CarryOutThenCut) => {
-            carry_out();
-            Err(Unanswered)
-        }
-        Some(RequestEffect::Hold(time)) => {
-            tokio::time::sleep(time).await;
-            Ok(rendered(carry_out().after_hold()))
-        }
-        Some(RequestEffect::HoldAnswer(time)) => {
-            let answer = carry_out();
-            tokio::time::sleep(time).await;
-            Ok(rendered(answer))
-        }
+    let api_key = head.headers.get("x-mbx-apikey");
+    let call = RestCall {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        body: body.to_bytes(),
+        api_key: api_key
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
+        ip,
+    };
+    let caller = shared.caller_of(&call.method, &call.path, call.api_key.as_deref());
+    let mut note = call.note(shared.now_us(), caller.flatten());
+    let effect = shared.request_effect(&call.method, &call.path, caller);
+    let ending = call.answer_under(effect, shared).await;
+    (note.status, note.code) = match &ending {
+        Ending::Answered(answer) => match &answer.result {
+            Ok(_) => (200, 0),
+            Err(refusal) => (refusal.status, refusal.code),
+        },
+        Ending::Said(status, _) => (*status, 0),
+        Ending::Cut => (0, 0),
+    };
+    note.took_us = shared.now_us().saturating_sub(note.at_us);
+    shared.lock().witness.on_request(ip_key(ip), note);
+    match ending {
+        Ending::Answered(answer) => Ok(rendered(answer)),
+        Ending::Said(status, text) => Ok(said(status, text)),
+        Ending::Cut => Err(Unanswered),
     }
 }
 
-fn call(
-    shared: &Shared,
-    (method, path): (&str, &str),
-    (query, body): (&str, &[u8]),
-    api_key: Option<&str>,
-    ip: IpAddr,
-) -> Answer {
-    let now_us = shared.now_us();
-    let prepared = std::str::from_utf8(body)
-        .map_err(|_| Refusal::illegal_characters("body"))
-        .and_then(|body| {
-            let endpoint = shared.table.find(method, path)?;
-            let params = Params::from_wire(query, body)?;
-            Ok((endpoint, params, signed_wire(query, body)))
-        });
-    let (endpoint, params, signed) = match prepared {
-        Ok(prepared) => prepared,
-        Err(refusal) => return shared.refused(ip_key(ip), refusal),
+impl RestCall {
+    fn note(&self, at_us: u64, account: Option<u16>) -> RequestNote {
+        let body = std::str::from_utf8(&self.body).unwrap_or_default();
+        RequestNote {
+            at_us,
+            method: self.method.clone(),
+            path: self.path.clone(),
+            symbol: Params::from_wire(&self.query, body)
+                .ok()
+                .and_then(|params| params.value("symbol").map(str::to_owned)),
+            account,
+            status: 0,
+            code: 0,
+            took_us: 0,
+        }
+    }
+
+    async fn answer_under(self, effect: Option<RequestEffect>, shared: &Arc<Shared>) -> Ending {
+        let refused = |refusal| Ending::Answered(shared.refused(ip_key(self.ip), refusal));
+        match effect {
+            None => Ending::Answered(self.carry_out(shared)),
+            Some(RequestEffect::Refuse(refusal)) => refused(refusal),
+            Some(RequestEffect::CarryOutThen(refusal)) => {
+                self.carry_out(shared);
+                refused(refusal)
+            }
+            Some(RequestEffect::Say(status, text)) => Ending::Said(status, text),
+            Some(RequestEffect::CarryOutLate(refusal, after)) => {
+                let answer = refused(refusal);
+                let shared = Arc::clone(shared);
+                tokio::spawn(async move {
+                    tokio::time::sleep(after).await;
+                    self.carry_out(&shared);
+                });
+                answer
+            }
+            Some(RequestEffect::Cut) => Ending::Cut,
+            Some(RequestEffect::CarryOutThenCut) => {
+                self.carry_out(shared);
+                Ending::Cut
+            }
+            Some(RequestEffect::Hold(time)) => {
+                tokio::time::sleep(time).await;
+                Ending::Answered(self.carry_out(shared).after_hold())
+            }
+            Some(RequestEffect::HoldAnswer(time)) => {
+                let answer = self.carry_out(shared);
+                tokio::time::sleep(time).await;
+                Ending::Answered(answer)
+            }
+        }
+    }
+
+    fn carry_out(&self, shared: &Shared) -> Answer {
+        let now_us = shared.now_us();
+        let ip = ip_key(self.ip);
+        let prepared = std::str::from_utf8(&self.body)
+            .map_err(|_| Refusal::illegal_characters("body"))
+            .and_then(|body| {
+                let endpoint = shared.table.find(&self.method, &self.path)?;
+                let params = Params::from_wire(&self.query, body)?;
+                Ok((endpoint, params, signed_wire(&self.query, body)))
+            });
+        let (endpoint, params, signed) = match prepared {
+            Ok(prepared) => prepared,
+            Err(refusal) => return shared.refused(ip, refusal),
+        };
+        let proof = Proof::Key {
+            api_key: self.api_key.as_deref(),
+            signed: signed
+                .as_ref()
+                .map(|signed| (signed.signature.as_str(), signed.payload.as_bytes())),
+        };
+        let mut venue = shared.lock();
+        rest::answer(
+            &mut venue,
+            &shared.keys,
+            endpoint,
+            &params,
+            &proof,
+            (now_us, ip),
+        )
+    }
+}
+
+/// A text that a drill puts in place of an answer: an error page of a proxy, or a body of its own.
+fn said(status: u16, text: String) -> Reply {
+    let kind = match text.trim_start().starts_with('<') {
+        true => "text/html",
+        false => "application/json",
     };
-    let proof = Proof::Key {
-        api_key,
-        signed: signed
-            .as_ref()
-            .map(|signed| (signed.signature.as_str(), signed.payload.as_bytes())),
-    };
-    let mut venue = shared.lock();
-    rest::answer(
-        &mut venue,
-        &shared.keys,
-        endpoint,
-        &params,
-        &proof,
-        (now_us, ip_key(ip)),
-    )
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut reply = json(status, text);
+    reply
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    reply
 }
 
 fn rendered(answer: Answer) -> Reply {

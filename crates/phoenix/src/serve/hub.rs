@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::faults::{Channel, Parcel, StreamFaults};
+use super::faults::{Channel, FaultId, Parcel, StreamFaults};
 use super::streams::{Route, Topic};
 
 /// Names one socket; given out by [`Hub::open`], never reused.
@@ -20,6 +20,28 @@ pub enum Line {
     Streams(Route),
     /// The WebSocket API.
     Api,
+}
+
+/// Which sockets are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineSet {
+    /// All.
+    All,
+    /// All stream sockets.
+    Streams,
+    /// Those of one line.
+    One(Line),
+}
+
+impl LineSet {
+    /// Whether a line is one of these.
+    pub fn holds(self, line: Line) -> bool {
+        match self {
+            Self::All => true,
+            Self::Streams => matches!(line, Line::Streams(_)),
+            Self::One(one) => one == line,
+        }
+    }
 }
 
 /// The sending half of one socket's bounded queue.
@@ -249,6 +271,34 @@ impl Hub {
     pub fn freeze(&self, line: Option<Line>) {
         for outbox in self.sockets(line) {
             outbox.freeze();
+        }
+    }
+
+    /// The open sockets of these lines.
+    pub fn sockets_in(&self, lines: LineSet) -> impl Iterator<Item = &Outbox> {
+        self.sockets
+            .values()
+            .filter(move |outbox| lines.holds(outbox.0.line))
+    }
+
+    /// Queues a text that belongs to no stream, bare, to sockets of these lines.
+    pub fn tell(&self, lines: LineSet, text: &str) {
+        for outbox in self.sockets_in(lines) {
+            outbox.push(text.into());
+        }
+    }
+
+    /// Ends the rules of a fault and delivers what they held back.
+    pub fn lift(&mut self, id: FaultId) {
+        for parcel in self.faults.remove(id) {
+            self.deliver(parcel);
+        }
+    }
+
+    /// Ends a listenKey without a word: its sockets stay open and hear nothing more.
+    pub fn end_listen_key(&mut self, listen_key: &str) {
+        if let Some(user) = self.users.get_mut(listen_key) {
+            user.account = None;
         }
     }
 

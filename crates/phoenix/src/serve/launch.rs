@@ -44,6 +44,8 @@ pub struct Launch {
     pub speed: f64,
     /// What happens when a recording ends.
     pub at_end: AtEnd,
+    /// Where the control port listens, on loopback; closed without.
+    pub control: Option<SocketAddr>,
 }
 
 impl Default for Launch {
@@ -59,6 +61,7 @@ impl Default for Launch {
             replays: Vec::new(),
             speed: 1.0,
             at_end: AtEnd::Stop,
+            control: None,
         }
     }
 }
@@ -73,7 +76,10 @@ pub const LOOPED: AtEnd = AtEnd::Loop {
 /// # Errors
 /// When a choice makes no sense, a file cannot be read, or the address cannot be bound.
 pub fn main_exchange(launch: &Launch) -> Result<()> {
-    let server = Server::bind(launch.listen, launch.config()?)?;
+    let mut server = Server::bind(launch.listen, launch.config()?)?;
+    if let Some(address) = launch.control {
+        server.open_control(address)?;
+    }
     println!("{}", announcement(&server, &launch.symbols));
     wait_for_end()?;
     server.shutdown();
@@ -82,7 +88,7 @@ pub fn main_exchange(launch: &Launch) -> Result<()> {
 
 /// The line that tells a client where to go.
 pub fn announcement(server: &Server, symbols: &[String]) -> String {
-    Object::new()
+    let line = Object::new()
         .text("rest_url", &server.rest_url())
         .text("ws_url", &server.ws_url())
         .text("ws_api_url", &server.ws_api_url())
@@ -90,8 +96,11 @@ pub fn announcement(server: &Server, symbols: &[String]) -> String {
             "symbols",
             &array(symbols.iter().map(|symbol| format!("\"{symbol}\""))),
         )
-        .int("pid", std::process::id())
-        .done()
+        .int("pid", std::process::id());
+    match server.control_url() {
+        Some(url) => line.text("control_url", &url).done(),
+        None => line.done(),
+    }
 }
 
 fn wait_for_end() -> Result<()> {

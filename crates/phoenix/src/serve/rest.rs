@@ -11,6 +11,7 @@ use super::stream_json::{Pen, pen_of};
 use super::venue::Venue;
 
 pub mod account;
+mod carry_out;
 pub mod market;
 pub mod order_params;
 pub mod settings;
@@ -313,6 +314,17 @@ impl Call<'_> {
             .integer(name)?
             .map(|id| u64::try_from(id).map_err(|_| Refusal::bad_value(name)))
             .transpose()
+    }
+
+    /// Positions as the caller is shown them: a drill may add to the true ones.
+    pub fn positions(
+        &self,
+        account: AccountId,
+        symbol: Option<SymbolId>,
+    ) -> Vec<phoenix_exchange::api::PositionView> {
+        let mut rows = self.venue.exchange.positions(account, symbol);
+        self.venue.faults.distort(account, &mut rows);
+        rows
     }
 
     /// Arrival by the clock that clients see, ms.

@@ -10,7 +10,7 @@ use super::auth::KeyRing;
 use super::clock::Clock;
 use super::faults::RequestEffect;
 use super::refusal::Refusal;
-use super::rest::{Answer, Table};
+use super::rest::{Answer, Security, Table};
 use super::timing::Timing;
 use super::venue::Venue;
 
@@ -55,9 +55,28 @@ impl Shared {
         self.clock.now_us()
     }
 
-    /// What a drill does to this request, if anything.
-    pub fn request_effect(&self, method: &str, path: &str) -> Option<RequestEffect> {
-        self.lock().request_faults.take(method, path)
+    /// The caller of a request that needs a key; `Some(None)` when nobody owns the key.
+    pub fn caller_of(
+        &self,
+        method: &str,
+        path: &str,
+        api_key: Option<&str>,
+    ) -> Option<Option<u16>> {
+        let endpoint = self.table.find(method, path).ok()?;
+        (endpoint.security != Security::None).then(|| {
+            let key = self.keys.find(api_key).ok()?;
+            Some(key.account.0)
+        })
+    }
+
+    /// What a drill does to this request, if anything; `caller` as [`Self::caller_of`].
+    pub fn request_effect(
+        &self,
+        method: &str,
+        path: &str,
+        caller: Option<Option<u16>>,
+    ) -> Option<RequestEffect> {
+        self.lock().request_faults.take(method, path, caller)
     }
 
     /// A refusal with the present counters, for requests that never reach an endpoint.

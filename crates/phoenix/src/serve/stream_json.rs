@@ -116,6 +116,21 @@ pub fn agg_trade(pen: &Pen, at_ms: i64, event: &AggTradeEvent) -> String {
         .done()
 }
 
+/// `contractInfo`; brackets are left out. `at_ms` is `E`.
+pub fn contract_info(pen: &Pen, spec: &SymbolSpec, status: &str, at_ms: i64) -> String {
+    Object::new()
+        .text("e", "contractInfo")
+        .int("E", at_ms)
+        .text("s", &pen.name)
+        .text("ps", &pen.name)
+        .text("ct", "PERPETUAL")
+        .int("dt", 4_133_404_800_000_i64)
+        .int("ot", spec.onboard_ms)
+        .text("cs", status)
+        .int("st", 1)
+        .done()
+}
+
 /// `markPriceUpdate`.
 pub fn mark_price(pen: &Pen, event: &MarkPriceEvent) -> String {
     Object::new()

@@ -1,16 +1,24 @@
 //! Owns the exchange together with those who listen to it, and turns its events into stream messages; knows no socket and no request.
 
+use std::collections::BTreeMap;
+
 use phoenix_exchange::api::{
     Cadence, DepthEvent, Event, EventBody, MarketEvent, StreamMask, SymbolId, UserEvent,
 };
-use phoenix_exchange::{Exchange, Recipient};
+use phoenix_exchange::{E8, Exchange, Recipient};
 
 use super::board::{self, Candle, Tape};
-use super::faults::{Channel, RequestFaults, StreamEffect};
+use super::faults::{Channel, FaultId, Faults, RequestFaults, StreamEffect};
 use super::hub::Hub;
 use super::json::array;
 use super::stream_json::{self as wire, Pen};
 use super::streams::{Levels, MarkSpeed, Speed, Topic};
+use super::witness::Witness;
+
+mod drill;
+
+/// Best bid and ask, each price and quantity.
+type Top = ((E8, E8), (E8, E8));
 
 /// How often `!bookTicker` speaks, ms (protocol §1.2).
 const ALL_BOOK_TICKER_MS: i64 = 5_000;
@@ -31,10 +39,16 @@ pub struct Venue {
     pub pens: Vec<Pen>,
     /// What a drill does to requests.
     pub request_faults: RequestFaults,
+    /// Faults in force.
+    pub faults: Faults,
+    /// What checkers from outside are told.
+    pub witness: Witness,
     /// Whether new connections are dropped at once, as in a maintenance.
     pub refuses_connections: bool,
     /// How far the clock that clients see is ahead of the exchange's own, ms: drills let it jump.
     pub clock_offset_ms: i64,
+    /// Best prices of symbols whose book a drill froze, by fault.
+    frozen: BTreeMap<(FaultId, u16), Top>,
     events: Vec<Event>,
     last_ms: i64,
 }
@@ -50,8 +64,11 @@ impl Venue {
             tapes,
             pens,
             request_faults: RequestFaults::default(),
+            faults: Faults::default(),
+            witness: Witness::default(),
             refuses_connections: false,
             clock_offset_ms: 0,
+            frozen: BTreeMap::new(),
             events: Vec::new(),
             last_ms: 0,
         };
@@ -61,7 +78,13 @@ impl Venue {
 
     /// The time that clients are told and judged by, ms.
     pub fn wire_ms(&self, now_us: u64) -> i64 {
-        ms(now_us).saturating_add(self.clock_offset_ms)
+        ms(now_us).saturating_add(self.clock_shift_ms())
+    }
+
+    /// How far the clock that clients see is ahead of the exchange's own, ms, by hand and by faults.
+    fn clock_shift_ms(&self) -> i64 {
+        self.clock_offset_ms
+            .saturating_add(self.faults.clock_offset_ms())
     }
 
     /// The index of a symbol by its lowercase name, as stream names have it; an uppercase letter finds nothing.
@@ -78,6 +101,8 @@ impl Venue {
         self.hub.deliver_late(now_us);
         self.exchange.advance(now_us);
         self.fan_out();
+        self.lift_due(now_us);
+        self.witness.see_mids(&self.exchange);
         let now_ms = ms(now_us);
         self.speak_periodically(now_ms);
         self.last_ms = now_ms;
@@ -91,6 +116,7 @@ impl Venue {
         for event in &events {
             match (&event.body, event.to) {
                 (EventBody::User(body), Recipient::Account(account)) => {
+                    self.witness.on_user_event(account, event.at_us, body);
                     self.on_user_event(account.0, event.at_us, body);
                 }
                 (EventBody::Market(body), Recipient::Symbol(symbol)) => {
@@ -130,7 +156,8 @@ impl Venue {
 
     fn on_user_event(&mut self, account: u16, at_us: u64, event: &UserEvent) {
         let kind = wire::user_event_kind(event);
-        let text = || wire::user_event(&self.pens, ms(at_us), event);
+        let at_ms = self.wire_ms(at_us);
+        let text = || wire::user_event(&self.pens, at_ms, event);
         match event {
             UserEvent::ListenKeyExpired { listen_key } => {
                 self.hub.publish_listen_key_end(listen_key, kind, text);
@@ -145,7 +172,9 @@ impl Venue {
     }
 
     fn on_market_event(&mut self, symbol: SymbolId, at_us: u64, event: &MarketEvent) {
-        let at_ms = ms(at_us);
+        let changed = self.as_a_drill_shows(symbol, event);
+        let event = changed.as_ref().unwrap_or(event);
+        let at_ms = self.wire_ms(at_us);
         let id = symbol.0;
         let pen = wire::pen_of(&self.pens, symbol.index());
         let hub = &mut self.hub;
@@ -197,7 +226,9 @@ impl Venue {
             Cadence::Ms500 => Speed::Ms500,
         };
         let channel = Channel::Topic(Topic::Depth(symbol.0, speed));
-        if self.hub.faults.effect_on(channel, "") == Some(StreamEffect::Hollow) {
+        let effect = self.hub.faults.effect_on(channel, "");
+        let is_frozen = effect == Some(StreamEffect::Freeze);
+        if effect == Some(StreamEffect::Hollow) {
             let hollow = DepthEvent {
                 bids: Vec::new(),
                 asks: Vec::new(),
@@ -216,7 +247,10 @@ impl Venue {
         for levels in Levels::ALL {
             self.hub
                 .publish(Topic::PartialDepth(symbol.0, levels, speed), || {
-                    let view = self.exchange.depth(symbol, levels.count());
+                    let mut view = self.exchange.depth(symbol, levels.count());
+                    if is_frozen {
+                        (view.bids, view.asks) = (event.bids.clone(), event.asks.clone());
+                    }
                     wire::partial_depth(pen, event, &view)
                 });
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use phoenix_exchange::api::{AccountId, IpKey, RateUsage};
 use phoenix_exchange::{Cost, LimitConfig};
@@ -14,9 +15,10 @@ use super::faults::RequestEffect;
 use super::json::{Object, array};
 use super::params::{Params, signed_tokens};
 use super::refusal::Refusal;
-use super::rest::{self, Answer, Endpoint, Proof};
+use super::rest::{self, Answer, Endpoint, Proof, Security};
 use super::shared::{Shared, ip_key};
 use super::venue::{Venue, ms};
+use super::witness::RequestNote;
 
 /// Weight of opening a connection (protocol §1.4).
 pub const HANDSHAKE_WEIGHT: u32 = 5;
@@ -120,16 +122,62 @@ impl ApiSession {
         params: &Params,
         tokens: &BTreeMap<String, &RawValue>,
     ) -> Result<Answer, Unanswered> {
-        let effect = self
-            .shared
-            .endpoint_of(method)
-            .ok()
-            .and_then(|endpoint| self.shared.request_effect(endpoint.method, endpoint.path));
+        let shared = Arc::clone(&self.shared);
+        let Ok(endpoint) = shared.endpoint_of(method) else {
+            return Ok(self.answer(method, params, tokens));
+        };
+        let account = match (&self.logon, params.value("apiKey")) {
+            (Some(logon), None) => Some(logon.account.0),
+            (_, api_key) => shared.keys.find(api_key).ok().map(|key| key.account.0),
+        };
+        let caller = (endpoint.security != Security::None).then_some(account);
+        let at_us = shared.now_us();
+        let effect = shared.request_effect(endpoint.method, endpoint.path, caller);
+        let answer = self
+            .answer_under(effect, (method, endpoint), params, tokens)
+            .await;
+        let (status, code) = match answer.as_ref().map(|answer| &answer.result) {
+            Ok(Ok(_)) => (200, 0),
+            Ok(Err(refusal)) => (refusal.status, refusal.code),
+            Err(Unanswered) => (0, 0),
+        };
+        let now_us = shared.now_us();
+        let note = RequestNote {
+            at_us,
+            method: endpoint.method.to_owned(),
+            path: endpoint.path.to_owned(),
+            symbol: params.value("symbol").map(str::to_owned),
+            account: caller.flatten(),
+            status,
+            code,
+            took_us: now_us.saturating_sub(at_us),
+        };
+        shared.lock().witness.on_request(self.ip, note);
+        answer
+    }
+
+    async fn answer_under(
+        &mut self,
+        effect: Option<RequestEffect>,
+        (method, endpoint): (&str, &Endpoint),
+        params: &Params,
+        tokens: &BTreeMap<String, &RawValue>,
+    ) -> Result<Answer, Unanswered> {
         match effect {
             None => Ok(self.answer(method, params, tokens)),
             Some(RequestEffect::Refuse(refusal)) => Ok(self.refused(refusal)),
             Some(RequestEffect::CarryOutThen(refusal)) => {
                 self.answer(method, params, tokens);
+                Ok(self.refused(refusal))
+            }
+            // There are no pages on this line; the status is what is left of them.
+            Some(RequestEffect::Say(status, _)) => Ok(self.refused(Refusal::with_status(
+                status,
+                -1000,
+                "An unknown error occurred while processing the request.",
+            ))),
+            Some(RequestEffect::CarryOutLate(refusal, after)) => {
+                self.carry_out_late(endpoint, params, after);
                 Ok(self.refused(refusal))
             }
             Some(RequestEffect::Cut) => Err(Unanswered),
@@ -147,6 +195,32 @@ impl ApiSession {
                 Ok(answer)
             }
         }
+    }
+
+    /// Carries out a request of a session when its connection may be gone; one with a signature of its own is not carried out.
+    fn carry_out_late(&self, endpoint: &Endpoint, params: &Params, after: Duration) {
+        let Some(account) = self.logon.as_ref().map(|logon| logon.account) else {
+            return;
+        };
+        let (shared, ip, params) = (Arc::clone(&self.shared), self.ip, params.clone());
+        let (method, path) = (endpoint.method, endpoint.path);
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            let now_us = shared.now_us();
+            let Ok(endpoint) = shared.table.find(method, path) else {
+                return;
+            };
+            let mut venue = shared.lock();
+            let proof = Proof::Session(account);
+            rest::answer(
+                &mut venue,
+                &shared.keys,
+                endpoint,
+                &params,
+                &proof,
+                (now_us, ip),
+            );
+        });
     }
 
     fn answer(

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use phoenix::serve::faults::{RequestEffect, RequestRule, StreamEffect, StreamRule, StreamSet};
+use phoenix::serve::faults::{
+    Callers, Place, RequestEffect, RequestRule, StreamEffect, StreamRule, StreamSet,
+};
 use phoenix::serve::hub::{Doom, Line};
 use phoenix::serve::refusal::Refusal;
 use phoenix::serve::streams::Route;
@@ -18,8 +20,8 @@ const LIST: &str = r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#;
 impl Wire {
     fn on_orders(&self, effect: RequestEffect) {
         let rule = RequestRule {
-            method: Some("POST"),
-            path: "/fapi/v1/order".into(),
+            places: vec![Place::new(Some("POST"), "/fapi/v1/order")],
+            callers: Callers::All,
             effect,
             times: 1,
         };
@@ -33,6 +35,7 @@ impl Wire {
         let rule = StreamRule {
             streams,
             symbol: None,
+            account: None,
             effect,
         };
         assert!(self.server.with_venue(|venue| venue.hub.faults.add(rule)));
@@ -100,8 +103,8 @@ async fn a_request_held_beyond_its_window_is_refused_by_the_engine() {
 async fn the_websocket_api_meets_the_same_faults() {
     let wire = Wire::start().with_book();
     let rule = |effect| RequestRule {
-        method: None,
-        path: "/fapi/v1/ticker".into(),
+        places: vec![Place::new(None, "/fapi/v1/ticker")],
+        callers: Callers::All,
         effect,
         times: 1,
     };

@@ -70,7 +70,7 @@ const fn is_shown(position: &PositionView) -> bool {
 
 fn position_risk_v3(call: &mut Call<'_>) -> Result<String, Refusal> {
     let symbol = call.symbol_if_any()?;
-    let rows = call.venue.exchange.positions(call.account()?, symbol);
+    let rows = call.positions(call.account()?, symbol);
     Ok(array(rows.iter().filter(|row| is_shown(row)).map(|row| {
         let pen = call.pen(row.symbol);
         Object::with_capacity(640)
@@ -100,7 +100,7 @@ fn position_risk_v3(call: &mut Call<'_>) -> Result<String, Refusal> {
 
 fn position_risk_v2(call: &mut Call<'_>) -> Result<String, Refusal> {
     let symbol = call.symbol_if_any()?;
-    let rows = call.venue.exchange.positions(call.account()?, symbol);
+    let rows = call.positions(call.account()?, symbol);
     Ok(array(rows.iter().map(|row| {
         let pen = call.pen(row.symbol);
         Object::with_capacity(512)
@@ -203,7 +203,8 @@ fn asset_json(asset: &AccountTotals) -> String {
 
 fn account_v3(call: &mut Call<'_>) -> Result<String, Refusal> {
     let account = call.account()?;
-    let view = call.venue.exchange.account(account);
+    let mut view = call.venue.exchange.account(account);
+    call.venue.faults.distort(account, &mut view.positions);
     let totals = Totals::of(&view.assets, call.venue.exchange.multi_assets(account));
     let positions = view.positions.iter().map(|row| {
         let pen = call.pen(row.symbol);
@@ -234,7 +235,7 @@ fn account_v2(call: &mut Call<'_>) -> Result<String, Refusal> {
     let view = exchange.account(account);
     let is_multi = exchange.multi_assets(account);
     let totals = Totals::of(&view.assets, is_multi);
-    let rows = exchange.positions(account, None);
+    let rows = call.positions(account, None);
     let positions = array(rows.iter().map(|row| account_v2_position(call, row)));
     let head = Object::with_capacity(4096)
         .int("feeTier", 0)
@@ -318,7 +319,7 @@ fn income(call: &mut Call<'_>) -> Result<String, Refusal> {
 
 fn adl_quantile(call: &mut Call<'_>) -> Result<String, Refusal> {
     let symbol = call.symbol_if_any()?;
-    let rows = call.venue.exchange.positions(call.account()?, symbol);
+    let rows = call.positions(call.account()?, symbol);
     Ok(array(rows.iter().filter(|row| row.qty != 0).map(|row| {
         let quantile = Object::new()
             .int("LONG", 0)

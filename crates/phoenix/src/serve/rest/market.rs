@@ -328,7 +328,10 @@ fn exchange_info(call: &mut Call<'_>) -> Result<String, Refusal> {
             .text("autoAssetExchange", "-10000")
             .done()
     });
-    let symbols = exchange.symbols().map(|(_, spec)| symbol_info(spec));
+    let symbols = exchange.symbols().map(|(id, spec)| {
+        let status = call.venue.contract_status(id.0);
+        symbol_info(spec, status)
+    });
     Ok(Object::with_capacity(8192)
         .text("timezone", "UTC")
         .int("serverTime", call.now_ms())
@@ -340,7 +343,7 @@ fn exchange_info(call: &mut Call<'_>) -> Result<String, Refusal> {
         .done())
 }
 
-fn symbol_info(spec: &SymbolSpec) -> String {
+fn symbol_info(spec: &SymbolSpec, status: &str) -> String {
     let first_bracket = spec.brackets.first();
     let maint = first_bracket.map_or(ONE / 40, |bracket| bracket.maint_margin_rate);
     let required = first_bracket.map_or(ONE / 20, |bracket| {
@@ -352,7 +355,7 @@ fn symbol_info(spec: &SymbolSpec) -> String {
         .text("contractType", "PERPETUAL")
         .int("deliveryDate", DELIVERY_MS)
         .int("onboardDate", spec.onboard_ms)
-        .text("status", "TRADING")
+        .text("status", status)
         .fixed("maintMarginPercent", maint.saturating_mul(100), 4)
         .fixed("requiredMarginPercent", required.saturating_mul(100), 4)
         .text("baseAsset", &spec.base)

@@ -163,7 +163,7 @@ fn place(call: &mut Call<'_>) -> Result<String, Refusal> {
     check_response_type(call.params)?;
     let order = order_params::new_order(call.venue, call.params)?;
     let account = call.account()?;
-    let view = call.venue.exchange.place(call.now_us, account, &order)?;
+    let view = call.place(account, &order)?;
     Ok(call.order_json(&view, Form::Reply))
 }
 
@@ -187,17 +187,14 @@ fn test(call: &mut Call<'_>) -> Result<String, Refusal> {
 fn modify(call: &mut Call<'_>) -> Result<String, Refusal> {
     let change = order_params::modification(call.venue, call.params)?;
     let account = call.account()?;
-    let view = call.venue.exchange.modify(call.now_us, account, &change)?;
+    let view = call.modify(account, &change)?;
     Ok(call.order_json(&view, Form::Modified))
 }
 
 fn cancel(call: &mut Call<'_>) -> Result<String, Refusal> {
     let (symbol, order) = (call.symbol()?, order_params::order_ref(call.params)?);
     let account = call.account()?;
-    let view = call
-        .venue
-        .exchange
-        .cancel(call.now_us, account, symbol, order)?;
+    let view = call.cancel(account, symbol, order)?;
     Ok(call.order_json(&view, Form::Reply))
 }
 
@@ -281,7 +278,7 @@ fn place_batch(call: &mut Call<'_>) -> Result<String, Refusal> {
     let elements = batch_elements(call.params, PLACE_BATCH_MAX)?;
     Ok(batch(call, elements, Form::Reply, |call, params| {
         let order = order_params::new_order(call.venue, params)?;
-        Ok(call.venue.exchange.place(call.now_us, account, &order)?)
+        call.place(account, &order)
     }))
 }
 
@@ -290,7 +287,7 @@ fn modify_batch(call: &mut Call<'_>) -> Result<String, Refusal> {
     let elements = batch_elements(call.params, MODIFY_BATCH_MAX)?;
     Ok(batch(call, elements, Form::Modified, |call, params| {
         let change = order_params::modification(call.venue, params)?;
-        Ok(call.venue.exchange.modify(call.now_us, account, &change)?)
+        call.modify(account, &change)
     }))
 }
 
@@ -301,20 +298,20 @@ fn cancel_batch(call: &mut Call<'_>) -> Result<String, Refusal> {
     if orders.is_empty() || orders.len() > CANCEL_BATCH_MAX {
         return Err(ApiError::bad_batch_size().into());
     }
-    let results = call
-        .venue
-        .exchange
-        .cancel_batch(call.now_us, account, symbol, &orders)?;
-    Ok(array(results.into_iter().map(|result| match result {
-        Ok(view) => call.order_json(&view, Form::Reply),
-        Err(error) => Refusal::from(error).body(),
-    })))
+    let mut rows = Vec::new();
+    for order in orders {
+        rows.push(match call.cancel(account, symbol, order) {
+            Ok(view) => call.order_json(&view, Form::Reply),
+            Err(refusal) => refusal.body(),
+        });
+    }
+    Ok(array(rows))
 }
 
 fn cancel_all(call: &mut Call<'_>) -> Result<String, Refusal> {
     let symbol = call.symbol()?;
     let account = call.account()?;
-    call.venue.exchange.cancel_all(call.now_us, account, symbol);
+    call.cancel_all(account, symbol)?;
     Ok(success("The operation of cancel all open order is done."))
 }
 
@@ -325,9 +322,7 @@ fn countdown(call: &mut Call<'_>) -> Result<String, Refusal> {
         .id("countdownTime")?
         .ok_or_else(|| Refusal::missing("countdownTime"))?;
     let account = call.account()?;
-    call.venue
-        .exchange
-        .countdown_cancel_all(call.now_us, account, symbol, countdown_ms);
+    call.count_down(account, symbol, countdown_ms)?;
     Ok(Object::new()
         .text("symbol", &call.pen(symbol).name)
         .text("countdownTime", &countdown_ms.to_string())
