@@ -46,6 +46,8 @@ pub struct Setting {
     pub market: &'static str,
     /// `PHOENIX_FAULT` of the process: a fault that it puts into itself.
     pub inner_fault: Option<&'static str>,
+    /// Full quoting that is watched before the fault.
+    pub calm: Duration,
     /// A further line of the configuration's `liveness:` group.
     pub liveness: Option<&'static str>,
 }
@@ -56,7 +58,14 @@ pub const PLAIN: Setting = Setting {
     two_symbols: false,
     market: "normal",
     inner_fault: None,
+    calm: Duration::from_secs(4),
     liveness: None,
+};
+
+/// As [`PLAIN`], and long enough in calm for the detector to learn each stream's rhythm.
+pub const LEARNT: Setting = Setting {
+    calm: Duration::from_secs(16),
+    ..PLAIN
 };
 
 /// One thing that is done.

@@ -6,7 +6,7 @@ mod requests;
 mod sockets;
 mod streams;
 
-use super::Drill;
+use super::{Drill, Step};
 use std::time::Duration;
 
 /// Every drill, by what breaks: streams, sockets, requests, the market, processes and their surroundings.
@@ -52,6 +52,9 @@ pub fn named(names: &[String]) -> Result<Vec<Drill>, String> {
         })
         .collect()
 }
+
+/// Fills the nearest layers of both sides, so that orders are placed and events come while a fault lasts.
+const STIR: Step = Step::Market(r#"{"kind":"sweep","symbol":"ETHUSDC","side":"both","bps":12}"#);
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

@@ -13,8 +13,6 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for the first full ladder.
 const FULL_LIMIT: Duration = Duration::from_secs(90);
-/// Quoting that is watched before the fault, so that streams have a rhythm.
-const CALM: Duration = Duration::from_secs(4);
 /// Time between two samples of the ledger.
 const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 /// Time over the limit in which a late recovery is still waited for, so that its length is known.
@@ -69,7 +67,7 @@ impl Course<'_> {
             self.how_it_ended()
         );
         self.marks.full_us = wall_us();
-        self.watch(CALM)?;
+        self.watch(self.drill.setting.calm)?;
         ensure!(
             !self.has_ended()?,
             "it ended before the fault{}",

@@ -291,6 +291,7 @@ impl Hot {
         };
         match decoded {
             Decoded::Event(event) => {
+                let is_over = matches!(event, Event::Account(Account::ListenKeyExpired));
                 self.actions.clear();
                 contain::step(&mut self.engine, now, &event, &mut self.actions);
                 let told = ToCold::of_account(&event, now);
@@ -300,6 +301,11 @@ impl Hot {
                 }
                 // Only data: a refusal or a farewell on each new connection must not make a fast loop.
                 self.link(source).on_data();
+                if is_over {
+                    // Nothing comes on it any more. The engine holds it for down and must hear of the next one's start,
+                    // which a replacement of a connection that stands would not tell.
+                    self.user.reconnect();
+                }
             }
             Decoded::Control(Control::ServerShutdown) => {
                 tracing::warn!(link = ?source.link(), "the exchange announces a shutdown of this connection");

@@ -1,7 +1,7 @@
 //! Drills in which the market does what it rarely does; only data.
 
 use super::seconds;
-use crate::drill::{Drill, Expect, PLAIN, QUIET, Step};
+use crate::drill::{Drill, Expect, LEARNT, PLAIN, QUIET, Step};
 
 /// A stop-loss flattens and halts for five seconds in the drills' configuration.
 const HALTED: Expect = Expect {
@@ -28,7 +28,7 @@ pub(super) const DRILLS: &[Drill] = &[
         about: "The depth stream falls silent and half a second later the price falls by 10 % in two seconds.",
         production: "As flash-crash, and look why the data stalled.",
         plays: &["F13"],
-        setting: PLAIN,
+        setting: LEARNT,
         steps: &[
             Step::Fault(r#"{"kind":"mute","streams":"market-data"}"#),
             Step::Wait(std::time::Duration::from_millis(500)),

@@ -1,6 +1,6 @@
 //! Drills in which requests are refused, delayed, answered wrongly or not at all; only data.
 
-use super::seconds;
+use super::{STIR, seconds};
 use crate::drill::{Drill, End, Expect, PLAIN, QUIET, Setting, Step};
 
 const UNKNOWN: &[&str] = &["order_unknown"];
@@ -30,6 +30,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"hold-answer","requests":"orders","ms":10000}"#),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -46,6 +47,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"hold","requests":"orders","ms":10000}"#),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -62,6 +64,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"cut-answer","requests":"orders"}"#),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -80,6 +83,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
             Step::Fault(
                 r#"{"kind":"answer","requests":"orders","status":503,"code":-1000,"msg":"Unknown error, please check your request or try again later.","carried_out":true}"#,
             ),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -98,6 +102,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
             Step::Fault(
                 r#"{"kind":"answer","requests":"orders","status":503,"code":-1000,"msg":"Unknown error, please check your request or try again later.","carried_out":false}"#,
             ),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -114,6 +119,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"late","requests":"orders","ms":3000}"#),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -132,6 +138,7 @@ pub(super) const UNANSWERED: &[Drill] = &[
             Step::Fault(
                 r#"{"kind":"answer","requests":"orders","status":408,"code":-1007,"msg":"Timeout waiting for response from backend server.","carried_out":true}"#,
             ),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -152,6 +159,7 @@ pub(super) const LIMITED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"rate-limit-429","retry_after":5}"#),
+            STIR,
             Step::Wait(seconds(5)),
             Step::EndFaults,
         ],
@@ -172,6 +180,7 @@ pub(super) const LIMITED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"ban-418","retry_after":10}"#),
+            STIR,
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -193,6 +202,7 @@ pub(super) const LIMITED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"reject","code":-1015}"#),
+            STIR,
             Step::Wait(seconds(6)),
             Step::EndFaults,
         ],
@@ -212,6 +222,7 @@ pub(super) const LIMITED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"reject","code":-1008}"#),
+            STIR,
             Step::Wait(seconds(6)),
             Step::EndFaults,
         ],
@@ -231,6 +242,7 @@ pub(super) const LIMITED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"html"}"#),
+            STIR,
             Step::Wait(seconds(6)),
             Step::EndFaults,
         ],
@@ -254,6 +266,7 @@ pub(super) const REFUSED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"clock","ms":6000}"#),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -270,6 +283,7 @@ pub(super) const REFUSED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"clock","ms":-6000}"#),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -286,6 +300,7 @@ pub(super) const REFUSED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"reject","code":-5022}"#),
+            STIR,
             Step::Wait(seconds(6)),
             Step::EndFaults,
         ],
@@ -302,6 +317,7 @@ pub(super) const REFUSED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"reject","code":-2019}"#),
+            STIR,
             Step::Wait(seconds(6)),
             Step::EndFaults,
         ],
@@ -318,6 +334,7 @@ pub(super) const REFUSED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"reject","code":-2022}"#),
+            STIR,
             Step::Wait(seconds(6)),
             Step::EndFaults,
         ],
@@ -334,6 +351,7 @@ pub(super) const REFUSED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"reject","verb":"cancels","code":-2011}"#),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -371,6 +389,7 @@ pub(super) const REFUSED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"pretend","verb":"place"}"#),
+            STIR,
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -398,6 +417,7 @@ pub(super) const REFUSED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"pretend","verb":"cancels"}"#),
+            STIR,
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -414,6 +434,7 @@ pub(super) const REFUSED: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"lie-open-orders"}"#),
+            STIR,
             Step::Wait(seconds(35)),
             Step::EndFaults,
         ],

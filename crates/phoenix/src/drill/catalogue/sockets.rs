@@ -1,7 +1,7 @@
 //! Drills in which connections break or the exchange goes away; only data.
 
 use super::seconds;
-use crate::drill::{Drill, Expect, PLAIN, QUIET, Step};
+use crate::drill::{Drill, Expect, LEARNT, PLAIN, QUIET, Step};
 
 const LOST: &[&str] = &[
     "link_down",
@@ -33,7 +33,7 @@ pub(super) const DRILLS: &[Drill] = &[
         about: "Nothing is read or written on any socket any more, and none is closed: a dead peer that TCP does not notice.",
         production: "Look for firewalls or NAT that drop idle connections without a word.",
         plays: &["F7", "F18", "F19"],
-        setting: PLAIN,
+        setting: LEARNT,
         steps: &[
             Step::Fault(r#"{"kind":"half-open","sockets":"streams"}"#),
             Step::Wait(seconds(6)),

@@ -1,7 +1,7 @@
 //! Drills in which a stream stays connected and says too little, too late, or what is not so; only data.
 
-use super::seconds;
-use crate::drill::{Drill, Expect, PLAIN, QUIET, Setting, Step};
+use super::{STIR, seconds};
+use crate::drill::{Drill, Expect, LEARNT, PLAIN, QUIET, Setting, Step};
 
 /// What Phoenix says when it finds market data dead, one of which is enough.
 const DATA: &[&str] = &[
@@ -51,7 +51,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         about: "The depth stream falls silent; its socket stays open and every other stream goes on.",
         production: "Nothing at once: it reconnects by itself. If it comes back more than twice an hour, look at the network with `phoenix health --watch 30s` and move to another machine or zone.",
         plays: &["F1", "F18"],
-        setting: PLAIN,
+        setting: LEARNT,
         steps: &[
             Step::Fault(r#"{"kind":"mute","streams":"depth"}"#),
             Step::Wait(seconds(8)),
@@ -64,7 +64,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         about: "Every market stream falls silent at once; sockets stay open.",
         production: "Look at the exchange's status page and the machine's network; orders are off the book until data are back.",
         plays: &["F14", "F19"],
-        setting: PLAIN,
+        setting: LEARNT,
         steps: &[
             Step::Fault(r#"{"kind":"mute","streams":"market-data"}"#),
             Step::Wait(seconds(8)),
@@ -77,7 +77,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         about: "The depth stream gives one message every four seconds: alive for a check that asks only whether something comes.",
         production: "As silent-depth; a slow proxy or a full link between machine and exchange is the usual cause.",
         plays: &["F31"],
-        setting: PLAIN,
+        setting: LEARNT,
         steps: &[
             Step::Fault(r#"{"kind":"trickle","streams":"depth","ms":4000}"#),
             Step::Wait(seconds(10)),
@@ -93,7 +93,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         about: "Every market message comes four seconds late, in order and without a gap: stale data that looks fresh.",
         production: "Compare the machine's clock (`chronyc tracking`) and load (`uptime`): either the data are late or we are.",
         plays: &["F13"],
-        setting: PLAIN,
+        setting: LEARNT,
         steps: &[
             Step::Fault(r#"{"kind":"delay","streams":"market-data","ms":4000}"#),
             Step::Wait(seconds(12)),
@@ -115,7 +115,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         plays: &["F15", "F24"],
         setting: Setting {
             market: "lively",
-            ..PLAIN
+            ..LEARNT
         },
         steps: &[
             Step::Fault(r#"{"kind":"freeze-book"}"#),
@@ -135,7 +135,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         plays: &["F15"],
         setting: Setting {
             market: "lively",
-            ..PLAIN
+            ..LEARNT
         },
         steps: &[
             Step::Fault(r#"{"kind":"hollow"}"#),
@@ -185,6 +185,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"duplicate","streams":"all"}"#),
+            STIR,
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -215,6 +216,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         setting: PLAIN,
         steps: &[
             Step::Fault(r#"{"kind":"novel"}"#),
+            STIR,
             Step::Wait(seconds(6)),
             Step::EndFaults,
         ],
@@ -277,6 +279,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"mute","streams":"user"}"#),
+            STIR,
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -296,6 +299,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"lose","streams":"user","times":5}"#),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -315,6 +319,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"delay","streams":"user","ms":3000}"#),
+            STIR,
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -331,6 +336,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"ack-no-event"}"#),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -351,6 +357,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
         steps: &[
             Step::Fault(r#"{"kind":"dead-listen-key"}"#),
             Step::Fault(r#"{"kind":"listen-key-expire","event":true}"#),
+            STIR,
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -406,6 +413,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"listen-key-expire","event":false}"#),
+            STIR,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
