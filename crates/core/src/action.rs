@@ -1,11 +1,11 @@
 //! Owns everything the engine can ask for; knows nothing of how it is carried out.
 
-use crate::event::Link;
+use crate::event::{Link, TradesFrom};
 use crate::instrument::SymbolId;
 use crate::notice::Notice;
 use crate::order::{Amendment, NewOrder, OrderId};
 use crate::risk::Approved;
-use crate::units::Span;
+use crate::units::{Span, Wall};
 use alloc::vec::Vec;
 
 /// One thing to be done by the driver, in order.
@@ -25,8 +25,10 @@ pub enum Action {
     FetchOpenOrders(SymbolId),
     /// Ask for balance and positions.
     FetchAccount,
-    /// Ask for our trades with an id of at least this.
-    FetchTrades(SymbolId, i64),
+    /// Ask for our trades from there on.
+    FetchTrades(SymbolId, TradesFrom),
+    /// Ask for the funding payments of all symbols booked at or after this instant of the exchange.
+    FetchFunding(Wall),
     /// Ask for a depth snapshot.
     FetchSnapshot(SymbolId),
     /// Ask for the top of book by REST.

@@ -3,6 +3,7 @@
 
 pub mod contain;
 pub mod desk;
+pub mod funding;
 pub mod record;
 pub mod requests;
 pub mod risk_time;
@@ -78,6 +79,7 @@ impl Engine {
         }
         self.judge_user_stream(now, actions);
         self.poll_parked(now, actions);
+        self.poll_funding(now, actions);
         if self.halt_heard != self.shared.halt {
             // What one symbol met stands for the account: the others do not wait for their next event.
             self.halt_heard = self.shared.halt;
@@ -96,6 +98,7 @@ impl Engine {
             .flatten()
             .filter_map(Keep::next_due)
             .chain(user.map(|at| (at, Timer::Liveness)))
+            .chain(self.funding_due().map(|at| (at, Timer::Funding)))
             .min_by_key(|(at, _)| *at)
     }
 
@@ -230,6 +233,7 @@ impl Engine {
                     symbol: None,
                     what: What::BadFrame(Stream::User, *why),
                 });
+                self.shared.funding.demand(now.mono);
                 self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));
             }
         }
@@ -295,20 +299,10 @@ impl Engine {
             return;
         };
         self.shared.wallet = Some(balance.wallet);
-        if update.reason == AccountReason::Funding
-            && let Some(symbol) = update.symbol.or_else(|| self.only_symbol())
-        {
-            self.on_parked_funding(symbol, balance.change, update.time);
-            self.with_desk(now, symbol, actions, |desk, _, _| {
-                // A repetition changes nothing; an amount beyond the books is caught by reconciliation.
-                let _booked = desk.position.on_funding(balance.change, update.time);
-            });
+        if update.reason == AccountReason::Funding {
+            let (amount, time) = (balance.change, update.time);
+            self.on_funding_told(now, update.symbol, amount, time, actions);
         }
-    }
-
-    fn only_symbol(&self) -> Option<SymbolId> {
-        let mut ids = self.keeps.iter().flatten().map(|k| k.symbol);
-        ids.next().filter(|_| ids.next().is_none())
     }
 
     fn on_reply(&mut self, now: Now, reply: &Reply<'_>, actions: &mut Actions) {
@@ -358,6 +352,10 @@ impl Engine {
                     });
                 }
             }
+            Reply::Funding {
+                requested_at,
+                outcome,
+            } => self.on_funding_reply(now, *requested_at, outcome, actions),
             Reply::Probe {
                 symbol,
                 requested_at,
@@ -373,15 +371,24 @@ impl Engine {
                 symbol,
                 requested_at,
                 outcome,
-            } => {
-                let _told = self.accepted(now, Some(*symbol), outcome, actions);
-                self.with_desk(now, *symbol, actions, |desk, _, actions| {
-                    desk.on_dead_man_reply(now, *requested_at, outcome, actions);
-                });
-            }
+            } => self.on_dead_man_reply(now, *symbol, *requested_at, outcome, actions),
             Reply::Weight(used) => self.shared.weight.on_reported(*used, now.mono),
             Reply::OrderCounts(counts) => self.shared.order_rate.on_reported(counts, now.mono),
         }
+    }
+
+    fn on_dead_man_reply(
+        &mut self,
+        now: Now,
+        symbol: SymbolId,
+        requested_at: Mono,
+        outcome: &Outcome<Span>,
+        actions: &mut Actions,
+    ) {
+        let _told = self.accepted(now, Some(symbol), outcome, actions);
+        self.with_desk(now, symbol, actions, |desk, _, actions| {
+            desk.on_dead_man_reply(now, requested_at, outcome, actions);
+        });
     }
 
     /// What a request brought, if it succeeded. A limit or halt that its refusal speaks of holds for all; the
@@ -429,6 +436,9 @@ impl Engine {
             actions.say(Notice { symbol: None, what });
         }
         let is_up = state == LinkState::Up;
+        if link == Link::User && is_up && !is_replaced {
+            self.shared.funding.demand(now.mono);
+        }
         let streams = streams_of(link);
         self.with_desks(now, actions, |desk, _, actions| {
             desk.on_streams(streams, is_up, now.mono, actions);
@@ -472,7 +482,9 @@ impl Engine {
         match config {
             Config::Add(symbol, instrument, params, resume) => {
                 if !self.on_parked_added(*symbol, instrument, params) {
-                    let desk = Desk::new(*symbol, instrument, params, resume, now.mono);
+                    let resume = resume.begun(now.wall);
+                    let mut desk = Desk::new(*symbol, instrument, params, &resume, now.mono);
+                    desk.position.on_taken_over(now.wall);
                     self.add_desk(now, desk, actions);
                 }
             }
@@ -524,6 +536,7 @@ impl Engine {
             *keep = Some(Keep::new(&desk));
             *place = Some(desk);
         }
+        self.shared.funding.demand(now.mono);
         self.expect_streams(now, symbol, actions);
     }
 

@@ -2,6 +2,10 @@
 //!
 //! Variable-length payloads are borrowed, so that a depth message reaches the book without an allocation.
 
+mod books;
+
+pub use books::{FundingPage, FundingPayment, Resume, TRADES_WINDOW, TradeReport, TradesFrom};
+
 use crate::instrument::{Instrument, SymbolId};
 use crate::order::{OrderId, Owner};
 use crate::params::{AccountParams, SymbolParams};
@@ -310,19 +314,6 @@ pub struct LiteFill {
     pub time: Wall,
 }
 
-/// A trade of ours from REST `userTrades`, for back-fill.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TradeReport {
-    /// Exchange order id.
-    pub exchange_id: i64,
-    /// Side.
-    pub side: Side,
-    /// The execution.
-    pub fill: Fill,
-    /// Trade time.
-    pub time: Wall,
-}
-
 /// Why balances changed (`m`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccountReason {
@@ -488,6 +479,13 @@ pub enum Reply<'a> {
         /// Trades of ours.
         outcome: Outcome<&'a [TradeReport]>,
     },
+    /// To `Action::FetchFunding`.
+    Funding {
+        /// When it was asked.
+        requested_at: Mono,
+        /// Payments.
+        outcome: Outcome<FundingPage<'a>>,
+    },
     /// To `Action::Probe`: top of book by REST.
     Probe {
         /// Symbol.
@@ -560,34 +558,4 @@ pub enum Config<'a> {
     Remove(SymbolId),
     /// Replaces what holds for all symbols together.
     Account(AccountParams),
-}
-
-/// Books of a symbol as the journal ended with them; all zero for a symbol never traded.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Resume {
-    /// Signed position.
-    pub size: Lots,
-    /// Value paid for it, signed like the size.
-    pub cost: Quote,
-    /// Realised profit before fees and funding.
-    pub realized: Quote,
-    /// Commission; a cost is negative.
-    pub fees: Quote,
-    /// Funding received (positive) and paid (negative).
-    pub funding: Quote,
-    /// Highest trade id in the books: what is told of trades up to it is not booked again.
-    pub trade_id: Option<i64>,
-    /// First trade id that may be missing from the journal, even below `trade_id`; the back-fill begins
-    /// there. `None`: with what follows `trade_id`.
-    pub backfill_from: Option<i64>,
-}
-
-impl Resume {
-    /// The lowest trade id that may be missing from the books. A fill that was missed may be older than the last one
-    /// recorded. `None` when nothing was ever traded.
-    #[must_use]
-    pub fn trades_from(&self) -> Option<i64> {
-        self.backfill_from
-            .or_else(|| Some(self.trade_id?.saturating_add(1)))
-    }
 }

@@ -309,6 +309,7 @@ impl OrderTracker {
             | Reply::OpenOrders { .. }
             | Reply::Account { .. }
             | Reply::Trades { .. }
+            | Reply::Funding { .. }
             | Reply::Probe { .. }
             | Reply::DeadMan { .. }
             | Reply::Weight(_)

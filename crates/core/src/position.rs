@@ -9,14 +9,17 @@
 //! Size, cash, fees and funding do not depend on the order in which different trades arrive. How the
 //! profit divides into realised and unrealised does (their sum does not): that is the method, not a loss.
 
+mod payments;
 mod seen;
 
+pub use payments::PAYMENTS_MAX;
 pub use seen::SEEN_MAX;
 
 use crate::digest::Digest;
 use crate::event::{Fill, LiteFill, PositionReport, Resume};
 use crate::instrument::Instrument;
-use crate::units::{E8, Lots, Price8, Quote, Side, Ticks, Wall};
+use crate::units::{E8, FundingHour, Lots, Price8, Quote, Side, Ticks, Wall};
+use payments::Payments;
 use seen::{SeenTrades, Sight, Standing};
 
 /// What became of a fill or payment.
@@ -56,8 +59,7 @@ pub struct Position {
     realised: Quote,
     fees: Quote,
     fees_other_e8: i64,
-    funding: Quote,
-    funding_time: Option<Wall>,
+    payments: Payments,
     seen: SeenTrades,
     /// Fills up to this instant are contained in `size` and `cost`.
     contains_until: Option<Wall>,
@@ -74,13 +76,21 @@ impl Position {
             cost: resume.cost,
             realised: resume.realized,
             fees: resume.fees,
-            funding: resume.funding,
+            payments: Payments::resumed(resume.funding, resume.funding_through),
             ..Self::default()
         };
         if let Some(id) = resume.trade_id {
             position.start_after(id);
         }
         position
+    }
+
+    /// Size and cost are compared with an account that will be read after `wall`, before anything is quoted: trades until
+    /// then add their fee and the exchange's realised profit only. Some of them may be in the size already, and nobody
+    /// knows which.
+    pub fn on_taken_over(&mut self, wall: Wall) {
+        self.revision = self.revision.wrapping_add(1);
+        self.contains_until = self.contains_until.max(Some(wall));
     }
 
     /// Signed size, long is positive.
@@ -128,7 +138,13 @@ impl Position {
     /// Funding received (positive) and paid (negative).
     #[must_use]
     pub const fn funding(&self) -> Quote {
-        self.funding
+        self.payments.total()
+    }
+
+    /// The last funding instant of which no payment can be missing, and what was paid up to it.
+    #[must_use]
+    pub const fn funding_settled(&self) -> (Option<FundingHour>, Quote) {
+        self.payments.settled()
     }
 
     /// Cash moved by the fills: `realised − cost`. Cash + value of the position is the gross profit.
@@ -159,7 +175,7 @@ impl Position {
         self.unrealised(instrument, mark)
             .saturating_add(self.realised)
             .saturating_add(self.fees)
-            .saturating_add(self.funding)
+            .saturating_add(self.payments.total())
     }
 
     /// Differs between two states of the same books if they differ.
@@ -250,19 +266,17 @@ impl Position {
         }
     }
 
-    /// Books a funding payment; `time` tells it from its duplicate on a second connection. A payment not
-    /// later than the last one is a duplicate: the stream orders them by time.
+    /// Books a funding payment. Stream and list of income tell of it with times of their own: the full hour
+    /// nearest to `time` is its identity, for a symbol pays at most once an hour.
     pub fn on_funding(&mut self, amount: Quote, time: Wall) -> Booked {
-        if self.funding_time.is_some_and(|last| time <= last) {
-            return Booked::Duplicate;
-        }
-        let Some(funding) = self.funding.checked_add(amount) else {
-            return Booked::Unbookable;
-        };
         self.revision = self.revision.wrapping_add(1);
-        self.funding = funding;
-        self.funding_time = Some(time);
-        Booked::New
+        self.payments.book(FundingHour::of(time), amount)
+    }
+
+    /// Every payment up to this instant was told; one that is told later is a repetition.
+    pub fn on_funding_settled(&mut self, through: FundingHour) {
+        self.revision = self.revision.wrapping_add(1);
+        self.payments.settle(through);
     }
 
     /// Takes the exchange's position over: at boot, or when a difference has outlived a re-check. `as_of`
@@ -290,13 +304,12 @@ impl Position {
 
     /// Adds everything that later behaviour depends on.
     pub fn digest(&self, digest: &mut Digest) {
-        let amounts = [self.cost, self.realised, self.fees, self.funding];
+        let amounts = [self.cost, self.realised, self.fees];
         digest.word(self.size.0);
         amounts.iter().for_each(|amount| digest.word(amount.0));
         digest.word(self.fees_other_e8);
-        for time in [self.funding_time, self.contains_until] {
-            digest.word(time.map_or(i64::MIN, |time| time.0));
-        }
+        digest.word(self.contains_until.map_or(i64::MIN, |time| time.0));
+        self.payments.digest(digest);
         self.seen.digest(digest);
     }
 

@@ -225,6 +225,57 @@ impl Wall {
     }
 }
 
+/// A funding instant: full hours since the Unix epoch, UTC. Intervals of 1, 4 and 8 hours all end on one (protocol §8).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FundingHour(pub i64);
+
+impl FundingHour {
+    const NANOS: i64 = 3_600_000_000_000;
+    /// A payment of an hour may be listed by the exchange this much later.
+    const SETTLED_AFTER: i64 = 600_000_000_000;
+
+    /// The hour that a payment booked at `time` belongs to: the nearest one. The stream and the list of income may
+    /// state times that differ, and either may be some seconds from the full hour.
+    #[must_use]
+    pub const fn of(time: Wall) -> Self {
+        Self(
+            time.0
+                .saturating_add(Self::NANOS / 2)
+                .div_euclid(Self::NANOS),
+        )
+    }
+    /// The last one at or before `time`: its payment is for a position held before `time`.
+    #[must_use]
+    pub const fn before(time: Wall) -> Self {
+        Self(time.0.div_euclid(Self::NANOS))
+    }
+    /// The last one of which a list asked for at `time` surely lacks nothing.
+    #[must_use]
+    pub const fn settled_at(time: Wall) -> Self {
+        Self::before(Wall(time.0.saturating_sub(Self::SETTLED_AFTER)))
+    }
+    /// The last one of which a list that ends before `time` lacks nothing.
+    #[must_use]
+    pub const fn complete_before(time: Wall) -> Self {
+        Self::before(Wall(time.0.saturating_sub(Self::NANOS / 2)))
+    }
+    /// The full hour.
+    #[must_use]
+    pub const fn instant(self) -> Wall {
+        Wall(self.0.saturating_mul(Self::NANOS))
+    }
+    /// The earliest time at which a payment belongs to the hour after this one.
+    #[must_use]
+    pub const fn end(self) -> Wall {
+        Wall(self.instant().0.saturating_add(Self::NANOS / 2))
+    }
+    /// The next one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 /// One reading of both clocks, taken once per event by whoever drives the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Now {
@@ -347,6 +398,31 @@ mod tests {
     fn sums_beyond_the_range_are_none_not_wrapped() {
         assert_eq!(Quote::MAX.checked_add(Quote(1)), None);
         assert_eq!(Quote(i64::MIN).checked_sub(Quote(1)), None);
+    }
+
+    #[test]
+    fn a_payment_belongs_to_the_nearest_hour_and_what_was_paid_before_is_not_ours() {
+        let at = |hour: i64, second: i64| Wall((hour * 3_600 + second) * 1_000_000_000);
+        for (time, hour) in [
+            (at(8, 0), 8),
+            (at(8, 61), 8),
+            (at(8, -2), 8),
+            (at(8, 1_800), 9),
+        ] {
+            assert_eq!(FundingHour::of(time), FundingHour(hour), "{time:?}");
+        }
+        assert_eq!(FundingHour::before(at(8, 0)), FundingHour(8));
+        assert_eq!(FundingHour::before(at(8, -1)), FundingHour(7));
+        assert_eq!(FundingHour::settled_at(at(8, 599)), FundingHour(7));
+        assert_eq!(FundingHour::settled_at(at(8, 600)), FundingHour(8));
+        let end = FundingHour(8).end();
+        assert_eq!(FundingHour::complete_before(end), FundingHour(8));
+        assert_eq!(
+            FundingHour::of(end),
+            FundingHour(8).next(),
+            "a list that begins there lacks nothing after it"
+        );
+        assert_eq!(FundingHour::of(Wall(end.0 - 1)), FundingHour(8));
     }
 
     #[test]

@@ -23,7 +23,13 @@ pub use writer::{Backlog, Recorder, Writer};
 pub const FILE_NAME: &str = "journal.db";
 
 /// Schema versions in order; a released one is never changed.
-const MIGRATIONS: &[(&str, &str)] = &[("first schema", include_str!("journal/schema.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("first schema", include_str!("journal/schema.sql")),
+    (
+        "funding by its hour, and where each symbol began",
+        include_str!("journal/schema-2.sql"),
+    ),
+];
 
 /// `PHNX`: tells our files from other people's databases.
 const APPLICATION_ID: i32 = 0x5048_4e58;
@@ -190,6 +196,30 @@ impl Journal {
             .map_err(sql)?;
         transaction.commit().map_err(sql)?;
         Ok(session)
+    }
+
+    /// Notes from when on trades and funding of these symbols are ours, exchange time in Unix milliseconds; one that
+    /// began before is left as it is. On disk when this returns: what comes after it is asked for however soon this
+    /// process ends.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing may be quoted then.
+    pub fn begin_symbols<'a>(
+        &mut self,
+        symbols: impl IntoIterator<Item = &'a str>,
+        at_ms: i64,
+    ) -> Result<(), JournalError> {
+        let path = self.path.clone();
+        let sql = |error: rusqlite::Error| JournalError::of(&path, &error);
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sql)?;
+        for symbol in symbols {
+            let symbol = symbol.to_owned();
+            store::write(&transaction, &Record::Began { symbol, at_ms }).map_err(sql)?;
+        }
+        transaction.commit().map_err(sql)
     }
 
     /// What a restart needs to know.

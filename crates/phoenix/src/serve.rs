@@ -63,7 +63,7 @@ pub struct AccountConfig {
 
 /// What a server serves.
 pub struct ServeConfig {
-    /// The venue. Its `start_us` is replaced by the machine's date.
+    /// The venue. A `start_us` of zero is replaced by the machine's date.
     pub exchange: ExchangeConfig,
     /// Seed of all chance.
     pub seed: u64,
@@ -157,6 +157,11 @@ impl Server {
         self.shared.now_us()
     }
 
+    /// Time passes at once, with all that the venue does in it: a clock that stands short of a funding hour reaches it.
+    pub fn pass(&self, span: Duration) {
+        self.shared.pass(span);
+    }
+
     /// Looks at, or acts on, the exchange directly, past all limits and signatures. Events go out at once.
     pub fn with_exchange<R>(&self, act: impl FnOnce(&mut Exchange) -> R) -> R {
         self.with_venue(|venue| act(&mut venue.exchange))
@@ -196,7 +201,10 @@ impl Drop for Server {
 }
 
 fn shared_of(config: ServeConfig) -> Result<Shared> {
-    let clock = Clock::start();
+    let clock = match config.exchange.start_us {
+        0 => Clock::start(),
+        start_us => Clock::start_at(start_us),
+    };
     let exchange_config = ExchangeConfig {
         start_us: clock.now_us(),
         ..config.exchange

@@ -239,7 +239,8 @@ async fn after_kill_9_the_books_agree_with_the_exchange_before_the_first_quote()
             first.0.try_wait().expect("a state").is_none(),
             "the maker ended by itself"
         );
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        // The witness has the maker's address: what it asks is counted with the maker's own requests.
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     first.0.kill().expect("kill -9");
     first.0.wait().expect("it ended");

@@ -25,7 +25,7 @@ use crate::notice::{HaltReason, Notice, What};
 use crate::order::{OrderId, Owner};
 use crate::params::SymbolParams;
 use crate::position::{Booked, Position};
-use crate::units::{Mono, Now, Quote, Span, Wall};
+use crate::units::{FundingHour, Mono, Now, Quote, Span, Wall};
 use alloc::vec::Vec;
 use core::hash::Hash;
 
@@ -187,7 +187,7 @@ impl Keep {
                 .books
                 .on_fill(&self.instrument, report.side, fill, report.time);
             if booked == Booked::New {
-                self.kept.on_filled(report.side, fill.trade_id);
+                self.kept.on_filled(report.side);
             }
         }
         let is_new = !report.status.is_terminal() && !matches!(report.owner, Owner::Ours(_));
@@ -360,6 +360,7 @@ impl Engine {
         let (instrument, params) = (&keep.instrument, &keep.params);
         let mut desk = Desk::new(symbol, instrument, params, &Resume::default(), now.mono);
         desk.succeed(&keep.books, &keep.kept, parked.since);
+        self.shared.funding.demand(now.mono);
         desk.fault = keep.fault;
         keep.parked = None;
         if let Some(place) = self.desks.get_mut(index) {
@@ -400,7 +401,7 @@ impl Engine {
         if let Some(keep) = self.parked(lite.symbol)
             && keep.books.on_lite(&keep.instrument, lite) == Booked::New
         {
-            keep.kept.on_filled(lite.side, lite.trade_id);
+            keep.kept.on_filled(lite.side);
         }
     }
 
@@ -408,6 +409,12 @@ impl Engine {
         if let Some(keep) = self.parked(symbol) {
             // A repetition changes nothing; an amount beyond the books is caught by reconciliation.
             let _booked = keep.books.on_funding(amount, time);
+        }
+    }
+
+    pub(super) fn on_parked_funding_settled(&mut self, through: FundingHour) {
+        for keep in self.keeps.iter_mut().flatten().filter(|k| k.is_parked()) {
+            keep.books.on_funding_settled(through);
         }
     }
 
@@ -525,6 +532,7 @@ const fn is_request_of_a_desk(action: &Action) -> bool {
         | Action::Probe(_)
         | Action::ArmDeadMan(..) => true,
         Action::FetchAccount
+        | Action::FetchFunding(_)
         | Action::RenewListenKey
         | Action::Reconnect(_)
         | Action::Say(_)

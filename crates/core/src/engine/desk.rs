@@ -21,7 +21,7 @@ use crate::book::{Book, Touch, sync::BookSync};
 use crate::budget::CancelBudget;
 use crate::budget::ratios::Ratios;
 use crate::budget::refusals::Refusals;
-use crate::event::{ContractStatus, Link, MarkPrice, Resume, Stream, Why};
+use crate::event::{ContractStatus, Link, MarkPrice, Resume, Stream, TradesFrom, Why};
 use crate::instrument::{Instrument, SymbolId};
 use crate::liveness::Liveness;
 use crate::notice::{Notice, What};
@@ -154,7 +154,7 @@ impl Desk {
             timers,
             mark: None,
             contract: ContractStatus::Trading,
-            truth: Truth::new(resume.trades_from(), now),
+            truth: Truth::new(resume.trades_from.unwrap_or(TradesFrom::Id(0)), now),
             vouch: Vouch::default(),
             snapshot_at: None,
             snapshots_failed: 0,
@@ -255,7 +255,8 @@ impl Desk {
         if self.is_halted(shared) {
             return Some(Missing::Halt);
         }
-        if !shared.is_up(Link::Orders) || !shared.is_up(Link::User) || !self.truth.is_known() {
+        let is_known = self.truth.is_known() && self.is_funding_known();
+        if !shared.is_up(Link::Orders) || !shared.is_up(Link::User) || !is_known {
             return Some(Missing::NotReady);
         }
         if self.touch().is_none() || !self.is_fresh(now.mono) {
@@ -371,6 +372,7 @@ impl Desk {
                 | Timer::Stop
                 | Timer::DeadMan
                 | Timer::Restart
+                | Timer::Funding
                 | Timer::Sample => {}
             }
         }

@@ -16,6 +16,8 @@ pub enum Request {
     OpenOrders,
     /// Our trades of one symbol.
     Trades,
+    /// Funding payments of all symbols.
+    Funding,
     /// Balance and positions: two requests of 5.
     Account,
     /// One order.
@@ -33,6 +35,7 @@ impl Request {
     #[must_use]
     pub const fn weight(self) -> u32 {
         match self {
+            Self::Funding => 30,
             Self::Snapshot => 20,
             Self::Probe | Self::ProbeInDoubt => 2,
             Self::Trades => 5,
@@ -50,6 +53,7 @@ impl Request {
             | Self::Snapshot
             | Self::OpenOrders
             | Self::Trades
+            | Self::Funding
             | Self::Account
             | Self::Query => RequestPurpose::Doubt,
             Self::Cancel | Self::CancelAll | Self::DeadMan => RequestPurpose::Safety,

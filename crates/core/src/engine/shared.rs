@@ -1,6 +1,7 @@
 //! Owns what the desks of one account share: order ids, message budgets, connection states, the
 //! account-wide halt and the notional used by each symbol; knows nothing of markets.
 
+use super::funding::FundingCheck;
 use super::requests::Request;
 use crate::action::{Action, Actions};
 use crate::budget::order_rate::OrderRate;
@@ -41,6 +42,8 @@ pub struct Shared {
     pub wallet: Option<Quote>,
     /// Whether the user stream answers to our orders.
     pub user: UserStream,
+    /// When funding payments are asked for.
+    pub funding: FundingCheck,
     links: [LinkState; 4],
     notionals: Vec<Quote>,
     account_asked_at: Option<Mono>,
@@ -62,6 +65,7 @@ impl Shared {
             params,
             wallet: None,
             user: UserStream::new(params.user_event_within),
+            funding: FundingCheck::default(),
             links: [LinkState::Down; 4],
             notionals: Vec::new(),
             account_asked_at: None,
@@ -243,6 +247,7 @@ impl Shared {
         self.links.map(|l| l == LinkState::Up).hash(digest);
         (&self.notionals, self.account_asked_at).hash(digest);
         (self.reconnected_at, self.back_off_said).hash(digest);
+        self.funding.hash(digest);
     }
 }
 

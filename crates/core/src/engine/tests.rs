@@ -6,6 +6,7 @@ mod boot;
 mod bounded;
 mod contained;
 mod dead_man;
+mod durable;
 mod fresh;
 mod operator;
 mod polite;

@@ -27,11 +27,13 @@ pub enum Timer {
     Stop,
     /// After a panic: what is open is asked for, or a new desk takes over. Kept by the engine, never by a desk.
     Restart,
+    /// Funding payments are asked for. Kept by the engine, never by a desk.
+    Funding,
 }
 
 impl Timer {
     /// Every timer, in the order in which those due at one instant run.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Liveness,
         Self::Orders,
         Self::Halt,
@@ -39,6 +41,7 @@ impl Timer {
         Self::Restart,
         Self::Snapshot,
         Self::Reconcile,
+        Self::Funding,
         Self::DeadMan,
         Self::Probe,
         Self::Sample,

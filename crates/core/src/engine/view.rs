@@ -6,14 +6,16 @@ pub use super::desk::vouch::{Comparison, CrossCheck};
 use super::record::Record;
 use super::shared::Shared;
 use crate::book::Touch;
-use crate::event::{Link, Stream};
+use crate::event::{Link, Stream, TradesFrom};
 use crate::instrument::SymbolId;
 use crate::liveness::Pulse;
 use crate::notice::HaltReason;
 use crate::order::OrderId;
 use crate::orders::state::OrderState;
 use crate::strategy::{Explanation, Missing, Mode};
-use crate::units::{Lots, Mono, Now, PerSide, Price8, Quote, Ratio, Side, Span, Ticks};
+use crate::units::{
+    FundingHour, Lots, Mono, Now, PerSide, Price8, Quote, Ratio, Side, Span, Ticks,
+};
 use alloc::vec::Vec;
 
 /// Everything, at one instant.
@@ -80,8 +82,12 @@ pub struct SymbolView {
     pub fees: Quote,
     /// Funding.
     pub funding: Quote,
+    /// The last funding instant of which no payment can be missing, and the funding up to it.
+    pub funding_settled: (Option<FundingHour>, Quote),
     /// Highest trade id in the books.
     pub trade_id_max: Option<i64>,
+    /// Where trades that no back-fill has covered begin.
+    pub trades_from: TradesFrom,
     /// Orders not done.
     pub orders: Vec<OrderView>,
     /// Layers wanted per side.
@@ -219,7 +225,9 @@ impl SymbolView {
             cost: books.cost(),
             fees: books.fees(),
             funding: books.funding(),
+            funding_settled: books.funding_settled(),
             trade_id_max: books.trade_id_max(),
+            trades_from: keep.kept.trades_from,
             orders: Vec::new(),
             expected: PerSide::default(),
             resting: PerSide::default(),
@@ -260,7 +268,9 @@ impl SymbolView {
             cost: desk.position.cost(),
             fees: desk.position.fees(),
             funding: desk.position.funding(),
+            funding_settled: desk.position.funding_settled(),
             trade_id_max: desk.position.trade_id_max(),
+            trades_from: desk.kept().trades_from,
             orders: desk.tracker.iter().map(OrderView::of).collect(),
             expected: PerSide {
                 buy: wanted(Side::Buy),

@@ -108,18 +108,21 @@ fn a_lite_fill_books_at_once_and_the_full_one_adds_only_the_fee() {
 }
 
 #[test]
-fn funding_is_booked_once_per_instant() {
+fn funding_of_an_instant_is_booked_once_whatever_times_the_tellings_state() {
     let mut position = Position::default();
-    for (amount, time, outcome) in [
-        (-5, 10, Booked::New),
-        (-5, 10, Booked::Duplicate),
-        (3, 20, Booked::New),
-        (-5, 10, Booked::Duplicate),
-        (i64::MIN, 30, Booked::Unbookable),
+    for (amount, second, outcome) in [
+        (-5, 8 * 3_600, Booked::New),
+        (-5, 8 * 3_600 + 17, Booked::Duplicate),
+        (3, 16 * 3_600, Booked::New),
+        (-5, 8 * 3_600 - 1, Booked::Duplicate),
+        (i64::MIN, 24 * 3_600, Booked::Unbookable),
     ] {
-        assert_eq!(position.on_funding(Quote(amount), Wall(time)), outcome);
+        let time = Wall(second * 1_000_000_000);
+        assert_eq!(position.on_funding(Quote(amount), time), outcome);
     }
     assert_eq!(position.funding(), Quote(-2));
+    position.on_funding_settled(crate::units::FundingHour(8));
+    assert_eq!(position.funding_settled().1, Quote(-5));
 }
 
 #[test]

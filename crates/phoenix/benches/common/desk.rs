@@ -7,8 +7,8 @@ use phoenix_core::book::Touch;
 use phoenix_core::engine::Engine;
 use phoenix_core::event::{
     Account, AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, Event,
-    ExchangeStatus, Execution, Fill, Link, LinkState, MarkPrice, Market, OrderReport, OrderUpdate,
-    Outcome, PositionReport, Reply, Resume,
+    ExchangeStatus, Execution, Fill, FundingPage, Link, LinkState, MarkPrice, Market, OrderReport,
+    OrderUpdate, Outcome, PositionReport, Reply, Resume,
 };
 use phoenix_core::instrument::{SymbolId, ethusdc};
 use phoenix_core::order::{Execute, NewOrder, OrderId, Owner};
@@ -67,6 +67,7 @@ enum Pending {
     OpenOrders(SymbolId),
     Account,
     Trades(SymbolId),
+    Funding,
     Probe(SymbolId),
     DeadMan(SymbolId, Span),
     Snapshot(SymbolId),
@@ -310,6 +311,7 @@ impl Desk {
             Action::FetchOpenOrders(symbol) => self.pending.push_back(Pending::OpenOrders(symbol)),
             Action::FetchAccount => self.pending.push_back(Pending::Account),
             Action::FetchTrades(symbol, _) => self.pending.push_back(Pending::Trades(symbol)),
+            Action::FetchFunding(_) => self.pending.push_back(Pending::Funding),
             Action::FetchSnapshot(symbol) => self.pending.push_back(Pending::Snapshot(symbol)),
             Action::Probe(symbol) => self.pending.push_back(Pending::Probe(symbol)),
             Action::ArmDeadMan(symbol, span) => {
@@ -381,6 +383,17 @@ impl Desk {
                     symbol,
                     requested_at,
                     outcome: Outcome::Accepted(&[]),
+                }),
+            ),
+            Pending::Funding => (
+                Step::Other,
+                Event::Reply(Reply::Funding {
+                    requested_at,
+                    outcome: Outcome::Accepted(FundingPage {
+                        payments: &[],
+                        asked: self.now.wall,
+                        next: None,
+                    }),
                 }),
             ),
             Pending::DeadMan(symbol, span) => (

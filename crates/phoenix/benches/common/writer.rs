@@ -73,6 +73,7 @@ impl Writer {
                 | Action::FetchOpenOrders(_)
                 | Action::FetchAccount
                 | Action::FetchTrades(..)
+                | Action::FetchFunding(_)
                 | Action::FetchSnapshot(_)
                 | Action::Probe(_)
                 | Action::ArmDeadMan(..)

@@ -30,7 +30,7 @@ pub fn tell(finished: &Finished, usage: Usage, durable: bool, json: bool) -> Exi
     }
 }
 
-/// Whether the journal, read anew, has the engine's position of each symbol and every fill of the run.
+/// Whether the journal, read anew, has the engine's position and funding of each symbol and every fill of the run.
 #[must_use]
 pub fn is_durable(finished: &Finished, journal: &Path) -> bool {
     let state = match Reader::open(journal).and_then(|reader| reader.restart_state()) {
@@ -56,13 +56,17 @@ pub fn is_durable(finished: &Finished, journal: &Path) -> bool {
         let ours = symbol.position.raw().saturating_mul(instrument.step_e8);
         let run_fills =
             i64::try_from(symbol.record.fills_buy + symbol.record.fills_sell).unwrap_or(i64::MAX);
-        let agrees = position == ours && fills >= run_fills;
+        let paid = kept.map_or(0, |s| s.funding_e8.values().sum());
+        let agrees =
+            position == ours && fills >= run_fills && paid == symbol.funding.raw();
         if !agrees {
             eprintln!(
-                "{}: the journal has position {} and {fills} fills of this run, the engine {} and {run_fills}",
+                "{}: the journal has position {}, {fills} fills of this run and funding {}, the engine {}, {run_fills} and {}",
                 instrument.name,
                 number(position),
-                number(ours)
+                number(paid),
+                number(ours),
+                number(symbol.funding.raw())
             );
         }
         agrees

@@ -36,13 +36,23 @@ pub struct SymbolState {
     pub fees_e8: BTreeMap<String, i64>,
     /// Funding received less funding paid, by asset.
     pub funding_e8: BTreeMap<String, i64>,
+    /// The same of the hours up to `funding_through`.
+    pub funding_settled_e8: BTreeMap<String, i64>,
+    /// Realised profit of the fills before `backfill_from`: none of those is missing.
+    pub realized_settled_e8: i64,
+    /// Fees of the fills before `backfill_from`, by asset.
+    pub fees_settled_e8: BTreeMap<String, i64>,
     /// Number of recorded fills.
     pub fills: i64,
     /// Highest recorded trade id. Trades before it may be missing; see `backfill_from`.
     pub last_trade_id: Option<i64>,
     /// First trade id to ask the exchange for after a restart: everything before it is surely recorded.
-    /// `None` when no back-fill was ever completed; ask by time then.
+    /// `None` when no back-fill was ever completed; ask from `began_ms` then.
     pub backfill_from: Option<i64>,
+    /// From when on trades and funding are ours, exchange time in Unix milliseconds.
+    pub began_ms: Option<i64>,
+    /// The last full hour since 1970 of which no funding payment can be missing.
+    pub funding_through: Option<i64>,
     /// Time of the last recorded fill.
     pub last_fill_ms: Option<i64>,
     /// Time of the last recorded funding payment.
@@ -148,13 +158,13 @@ impl Reader {
     /// [`JournalError`]
     pub fn funding(&self, from_ms: i64, to_ms: i64) -> Result<Vec<Funding>, JournalError> {
         self.all(
-            "SELECT tran_id, symbol, asset, amount_e8, at_ms FROM funding \
-             WHERE at_ms >= ?1 AND at_ms < ?2 ORDER BY at_ms, tran_id",
+            "SELECT symbol, hour, asset, amount_e8, at_ms FROM funding \
+             WHERE at_ms >= ?1 AND at_ms < ?2 ORDER BY at_ms, symbol",
             params![from_ms, to_ms],
             |row| {
                 Ok(Funding {
-                    tran_id: row.get(0)?,
-                    symbol: row.get(1)?,
+                    symbol: row.get(0)?,
+                    hour: row.get(1)?,
                     asset: row.get(2)?,
                     amount_e8: row.get(3)?,
                     at_ms: row.get(4)?,
@@ -277,43 +287,8 @@ fn last_session(connection: &Connection) -> rusqlite::Result<Option<Session>> {
 
 fn symbols(connection: &Connection) -> rusqlite::Result<BTreeMap<String, SymbolState>> {
     let mut symbols: BTreeMap<String, SymbolState> = BTreeMap::new();
-    type FillTotals = (String, String, i64, i64, i64, i64, i64);
-    let totals: Vec<FillTotals> = collect(
-        connection,
-        "SELECT symbol, fee_asset, sum(realized_e8), sum(fee_e8), count(*), max(trade_id), max(at_ms) \
-         FROM fills GROUP BY symbol, fee_asset",
-        [],
-        |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-                row.get(5)?,
-                row.get(6)?,
-            ))
-        },
-    )?;
-    for (symbol, asset, realized, fees, fills, last_id, last_ms) in totals {
-        let state = symbols.entry(symbol).or_default();
-        state.realized_e8 = state.realized_e8.saturating_add(realized);
-        state.fees_e8.insert(asset, fees);
-        state.fills += fills;
-        state.last_trade_id = state.last_trade_id.max(Some(last_id));
-        state.last_fill_ms = state.last_fill_ms.max(Some(last_ms));
-    }
-    let funding: Vec<(String, String, i64, i64)> = collect(
-        connection,
-        "SELECT symbol, asset, sum(amount_e8), max(at_ms) FROM funding GROUP BY symbol, asset",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-    )?;
-    for (symbol, asset, amount, last_ms) in funding {
-        let state = symbols.entry(symbol).or_default();
-        state.funding_e8.insert(asset, amount);
-        state.last_funding_ms = state.last_funding_ms.max(Some(last_ms));
-    }
+    add_fills(connection, &mut symbols)?;
+    add_funding(connection, &mut symbols)?;
     let marks: Vec<(String, i64)> = collect(
         connection,
         "SELECT symbol, trade_id FROM backfilled",
@@ -341,4 +316,72 @@ fn symbols(connection: &Connection) -> rusqlite::Result<BTreeMap<String, SymbolS
         state.position = Some(position);
     }
     Ok(symbols)
+}
+
+/// Sums of all fills, and of those that are surely complete.
+fn add_fills(
+    connection: &Connection,
+    symbols: &mut BTreeMap<String, SymbolState>,
+) -> rusqlite::Result<()> {
+    const SUMS: &str = "SELECT symbol, fee_asset, sum(realized_e8), sum(fee_e8), count(*), max(fills.trade_id), max(at_ms), \
+         sum(CASE WHEN fills.trade_id <= backfilled.trade_id THEN realized_e8 ELSE 0 END), \
+         sum(CASE WHEN fills.trade_id <= backfilled.trade_id THEN fee_e8 ELSE 0 END) \
+         FROM fills LEFT JOIN backfilled USING (symbol) GROUP BY symbol, fee_asset";
+    let mut statement = connection.prepare_cached(SUMS)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (asset, fees, fees_settled): (String, i64, i64) =
+            (row.get(1)?, row.get(3)?, row.get(8)?);
+        let (realized, settled): (i64, i64) = (row.get(2)?, row.get(7)?);
+        let state = symbols.entry(row.get(0)?).or_default();
+        state.realized_e8 = state.realized_e8.saturating_add(realized);
+        state.realized_settled_e8 = state.realized_settled_e8.saturating_add(settled);
+        state.fees_e8.insert(asset.clone(), fees);
+        state.fees_settled_e8.insert(asset, fees_settled);
+        state.fills += row.get::<_, i64>(4)?;
+        state.last_trade_id = state.last_trade_id.max(row.get(5)?);
+        state.last_fill_ms = state.last_fill_ms.max(row.get(6)?);
+    }
+    Ok(())
+}
+
+/// Where each symbol began, and its funding.
+fn add_funding(
+    connection: &Connection,
+    symbols: &mut BTreeMap<String, SymbolState>,
+) -> rusqlite::Result<()> {
+    let began: Vec<(String, i64, i64)> = collect(
+        connection,
+        "SELECT symbol, began_ms, funding_through FROM symbols",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    for (symbol, began_ms, through) in began {
+        let state = symbols.entry(symbol).or_default();
+        (state.began_ms, state.funding_through) = (Some(began_ms), Some(through));
+    }
+    let funding: Vec<(String, String, i64, i64, i64)> = collect(
+        connection,
+        "SELECT symbol, asset, sum(amount_e8), max(at_ms), \
+         sum(CASE WHEN hour <= funding_through THEN amount_e8 ELSE 0 END) \
+         FROM funding LEFT JOIN symbols USING (symbol) \
+         WHERE began_ms IS NULL OR hour > began_ms / 3600000 GROUP BY symbol, asset",
+        [],
+        |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ))
+        },
+    )?;
+    for (symbol, asset, amount, last_ms, settled) in funding {
+        let state = symbols.entry(symbol).or_default();
+        state.funding_settled_e8.insert(asset.clone(), settled);
+        state.funding_e8.insert(asset, amount);
+        state.last_funding_ms = state.last_funding_ms.max(Some(last_ms));
+    }
+    Ok(())
 }

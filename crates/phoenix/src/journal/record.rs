@@ -50,13 +50,13 @@ pub struct Fill {
     pub at_ms: i64,
 }
 
-/// One funding payment. `tran_id` is its identity.
+/// One funding payment. `(symbol, hour)` is its identity; recording it again changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Funding {
-    /// The exchange's transaction id.
-    pub tran_id: i64,
     /// The contract.
     pub symbol: String,
+    /// Its funding instant in full hours since 1970.
+    pub hour: i64,
     /// What it was paid in.
     pub asset: String,
     /// Received (positive) or paid (negative), 1e-8.
@@ -200,12 +200,32 @@ pub enum Record {
     Funding(Funding),
     /// The position as last known.
     Position(Position),
-    /// Every trade of `symbol` up to `trade_id` has been recorded (after a REST back-fill).
+    /// Every trade of `symbol` from `from` up to `trade_id` has been recorded (after a REST back-fill). What is known
+    /// to be complete only grows when this follows on it: a hole before `from` stays one.
     Backfilled {
         /// The contract.
         symbol: String,
+        /// The first id asked for; `None` when the back-fill began where the symbol did.
+        from: Option<i64>,
         /// The last id that is surely complete.
         trade_id: i64,
+    },
+    /// Trades and funding of `symbol` are ours from now on; said again it changes nothing.
+    Began {
+        /// The contract.
+        symbol: String,
+        /// Exchange time.
+        at_ms: i64,
+    },
+    /// Every funding payment of `symbol` from the hour after `after` to the hour `through` has been recorded. As with
+    /// [`Record::Backfilled`], a hole stays one.
+    FundingThrough {
+        /// The contract.
+        symbol: String,
+        /// The last full hour before what was asked for.
+        after: i64,
+        /// The last full hour that is surely complete.
+        through: i64,
     },
     /// A halt begins.
     Halt(Halt),
@@ -264,6 +284,8 @@ impl Record {
             | Self::Funding(_)
             | Self::Position(_)
             | Self::Backfilled { .. }
+            | Self::Began { .. }
+            | Self::FundingThrough { .. }
             | Self::Halt(_)
             | Self::HaltCleared { .. }
             | Self::Operator(_)

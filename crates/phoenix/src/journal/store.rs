@@ -11,9 +11,9 @@ pub(super) fn write(connection: &Connection, record: &Record) -> rusqlite::Resul
         Record::Order(order) => write_order(connection, order),
         Record::Funding(row) => run(
             connection,
-            "INSERT INTO funding (tran_id, symbol, asset, amount_e8, at_ms) VALUES (?1, ?2, ?3, ?4, ?5) \
-             ON CONFLICT (tran_id) DO NOTHING",
-            params![row.tran_id, row.symbol, row.asset, row.amount_e8, row.at_ms],
+            "INSERT INTO funding (symbol, hour, asset, amount_e8, at_ms) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (symbol, hour) DO NOTHING",
+            params![row.symbol, row.hour, row.asset, row.amount_e8, row.at_ms],
         ),
         // A back-fill delivers old news late: only a newer position replaces the known one.
         Record::Position(row) => run(
@@ -23,12 +23,9 @@ pub(super) fn write(connection: &Connection, record: &Record) -> rusqlite::Resul
              at_ms = excluded.at_ms WHERE excluded.at_ms >= positions.at_ms",
             params![row.symbol, row.qty_e8, row.entry_e8, row.at_ms],
         ),
-        Record::Backfilled { symbol, trade_id } => run(
-            connection,
-            "INSERT INTO backfilled (symbol, trade_id) VALUES (?1, ?2) \
-             ON CONFLICT (symbol) DO UPDATE SET trade_id = max(trade_id, excluded.trade_id)",
-            params![symbol, trade_id],
-        ),
+        Record::Backfilled { .. } | Record::Began { .. } | Record::FundingThrough { .. } => {
+            write_progress(connection, record)
+        }
         Record::Halt(row) => run(
             connection,
             "INSERT INTO halts (scope, reason, since_ms, until_ms) VALUES (?1, ?2, ?3, ?4)",
@@ -74,6 +71,48 @@ pub(super) fn write(connection: &Connection, record: &Record) -> rusqlite::Resul
             params![row.at_ms, row.level, row.code, row.symbol, row.text],
         ),
         Record::Prune { before_ms } => prune(connection, *before_ms),
+    }
+}
+
+/// How far the books are surely complete: it only grows, and over no hole.
+fn write_progress(connection: &Connection, record: &Record) -> rusqlite::Result<()> {
+    match record {
+        Record::Backfilled {
+            symbol,
+            from: None,
+            trade_id,
+        } => run(
+            connection,
+            "INSERT INTO backfilled (symbol, trade_id) VALUES (?1, ?2) \
+             ON CONFLICT (symbol) DO UPDATE SET trade_id = max(trade_id, excluded.trade_id)",
+            params![symbol, trade_id],
+        ),
+        Record::Backfilled {
+            symbol,
+            from: Some(from),
+            trade_id,
+        } => run(
+            connection,
+            "UPDATE backfilled SET trade_id = max(trade_id, ?3) WHERE symbol = ?1 AND trade_id >= ?2 - 1",
+            params![symbol, from, trade_id],
+        ),
+        Record::FundingThrough {
+            symbol,
+            after,
+            through,
+        } => run(
+            connection,
+            "UPDATE symbols SET funding_through = max(funding_through, ?3) \
+             WHERE symbol = ?1 AND funding_through >= ?2",
+            params![symbol, after, through],
+        ),
+        Record::Began { symbol, at_ms } => run(
+            connection,
+            "INSERT INTO symbols (symbol, began_ms, funding_through) VALUES (?1, ?2, ?2 / 3600000) \
+             ON CONFLICT (symbol) DO NOTHING",
+            params![symbol, at_ms],
+        ),
+        _ => Ok(()),
     }
 }
 

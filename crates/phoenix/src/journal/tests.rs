@@ -113,6 +113,36 @@ fn notice(code: &str) -> Notice {
     }
 }
 
+const HOUR_MS: i64 = 3_600_000;
+
+fn funding(hour: i64, amount_e8: i64) -> Record {
+    Record::Funding(Funding {
+        symbol: "ETHUSDC".to_owned(),
+        hour,
+        asset: "USDC".to_owned(),
+        amount_e8,
+        at_ms: hour * HOUR_MS,
+    })
+}
+
+fn funding_through(after: i64, through: i64) -> Record {
+    let symbol = "ETHUSDC".to_owned();
+    Record::FundingThrough {
+        symbol,
+        after,
+        through,
+    }
+}
+
+fn backfilled(from: Option<i64>, trade_id: i64) -> Record {
+    let symbol = "ETHUSDC".to_owned();
+    Record::Backfilled {
+        symbol,
+        from,
+        trade_id,
+    }
+}
+
 fn position(qty_e8: i64, at_ms: i64) -> Position {
     Position {
         symbol: "ETHUSDC".to_owned(),
@@ -216,33 +246,26 @@ fn a_restart_knows_position_money_and_where_to_back_fill_from() {
     bnb.fee_e8 = 7;
     let mut usdc = fill(8);
     usdc.fee_e8 = -3;
-    let funding = |tran_id, amount_e8| {
-        Record::Funding(Funding {
-            tran_id,
-            symbol: "ETHUSDC".to_owned(),
-            asset: "USDC".to_owned(),
-            amount_e8,
-            at_ms: NOW_MS + tran_id,
-        })
-    };
     bench.write(vec![
         Record::Fill(usdc),
         Record::Fill(bnb),
         funding(1, -50),
         funding(2, 20),
         funding(1, -50),
-        Record::Backfilled {
-            symbol: "ETHUSDC".to_owned(),
-            trade_id: 8,
-        },
-        Record::Backfilled {
-            symbol: "ETHUSDC".to_owned(),
-            trade_id: 6,
-        },
+        backfilled(None, 8),
+        backfilled(None, 6),
         Record::Position(position(35, NOW_MS + 9)),
         Record::Position(position(99, NOW_MS + 8)),
     ]);
     let state = &bench.state().symbols["ETHUSDC"];
+    assert_eq!(
+        (state.realized_settled_e8, &state.fees_settled_e8),
+        (
+            100,
+            &BTreeMap::from([("BNB".to_owned(), 0), ("USDC".to_owned(), -3)])
+        ),
+        "the second fill is beyond what is surely complete"
+    );
     assert_eq!(
         state.position,
         Some(position(35, NOW_MS + 9)),
@@ -260,7 +283,7 @@ fn a_restart_knows_position_money_and_where_to_back_fill_from() {
     );
     assert_eq!(
         (state.last_fill_ms, state.last_funding_ms),
-        (Some(NOW_MS + 9), Some(NOW_MS + 2))
+        (Some(NOW_MS + 9), Some(2 * HOUR_MS))
     );
     assert_eq!(
         bench.reader().restart_state().expect("readable"),
@@ -274,16 +297,123 @@ fn a_later_fill_does_not_hide_a_gap_before_it() {
     let bench = Bench::new();
     bench.write(vec![
         Record::Fill(fill(100)),
-        Record::Backfilled {
-            symbol: "ETHUSDC".to_owned(),
-            trade_id: 100,
-        },
+        backfilled(None, 100),
         Record::Fill(fill(105)),
     ]);
     let state = &bench.state().symbols["ETHUSDC"];
     assert_eq!(
         (state.last_trade_id, state.backfill_from),
         (Some(105), Some(101))
+    );
+}
+
+#[test]
+fn a_later_page_of_trades_does_not_hide_a_page_that_was_not_recorded() {
+    let bench = Bench::new();
+    let complete = |records| {
+        bench.write(records);
+        bench.state().symbols["ETHUSDC"].backfill_from
+    };
+    // The first page was lost: nothing follows on it.
+    let lost = vec![Record::Fill(fill(300)), backfilled(Some(101), 300)];
+    assert_eq!(complete(lost), None);
+    assert_eq!(complete(vec![backfilled(None, 100)]), Some(101));
+    assert_eq!(complete(vec![backfilled(Some(201), 300)]), Some(101));
+    assert_eq!(complete(vec![backfilled(Some(101), 200)]), Some(201));
+    assert_eq!(complete(vec![backfilled(Some(150), 170)]), Some(201));
+    assert_eq!(complete(vec![backfilled(Some(201), 300)]), Some(301));
+}
+
+#[test]
+fn funding_is_complete_only_as_far_as_lists_follow_on_each_other() {
+    let bench = Bench::new();
+    let began = Record::Began {
+        symbol: "ETHUSDC".to_owned(),
+        at_ms: 10 * HOUR_MS + 5,
+    };
+    bench.write(vec![
+        funding(9, 1_000),
+        funding_through(0, 50),
+        began,
+        Record::Began {
+            symbol: "ETHUSDC".to_owned(),
+            at_ms: 99 * HOUR_MS,
+        },
+        funding(11, -1),
+        funding(16, -20),
+        funding_through(10, 15),
+        // The list of 16 to 20 is missing.
+        funding(21, -300),
+        funding_through(20, 24),
+    ]);
+    let state = &bench.state().symbols["ETHUSDC"];
+    assert_eq!(state.began_ms, Some(10 * HOUR_MS + 5));
+    assert_eq!(state.funding_through, Some(15));
+    assert_eq!(state.funding_settled_e8["USDC"], -1);
+    assert_eq!(
+        state.funding_e8["USDC"], -321,
+        "what was paid before it began is not ours"
+    );
+    bench.write(vec![funding_through(14, 24)]);
+    let state = &bench.state().symbols["ETHUSDC"];
+    assert_eq!(state.funding_settled_e8["USDC"], -321);
+}
+
+#[test]
+fn symbols_begin_before_anything_else_and_keep_their_beginning() {
+    let bench = Bench::new();
+    let mut journal = bench.open();
+    journal.begin_symbols(["A", "B"], 7).expect("written");
+    journal.begin_symbols(["B", "C"], 8).expect("written");
+    // Another process sees it at once.
+    let state = bench.state();
+    let began = ["A", "B", "C"].map(|name| state.symbols[name].began_ms);
+    assert_eq!(began, [Some(7), Some(7), Some(8)]);
+}
+
+#[test]
+fn a_journal_of_the_first_schema_keeps_its_funding_and_learns_where_its_symbols_began() {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.path.parent().expect("a folder")).expect("a folder");
+    let old = bench.other();
+    let (_, first) = MIGRATIONS[0];
+    let hour = NOW_MS / HOUR_MS + 1;
+    let paid = hour * HOUR_MS + 12;
+    old.execute_batch(&format!(
+        "{first}
+         CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;
+         INSERT INTO schema_migrations VALUES (1, 'first schema');
+         PRAGMA application_id = {APPLICATION_ID};
+         INSERT INTO sessions VALUES (7, {NOW_MS}, 'local', 'a', '0.1.0', NULL, NULL);
+         INSERT INTO funding VALUES ({0}, 'ETHUSDC', 'USDC', -5, {paid}), ({1}, 'ETHUSDC', 'USDC', -5, {paid}),
+                                    ({2}, 'BTCUSDC', 'USDC', -7, {paid});
+         INSERT INTO positions VALUES ('SOLUSDC', 1, 1, 1);",
+        paid * 64,
+        paid * 64 + 1,
+        paid * 64 + 2,
+    ))
+    .expect("an old journal");
+    drop(old);
+    let state = bench.state();
+    let eth = &state.symbols["ETHUSDC"];
+    assert_eq!(
+        eth.funding_e8["USDC"], -5,
+        "told under two places of the configuration"
+    );
+    assert_eq!(
+        eth.funding_settled_e8["USDC"], 0,
+        "the exchange is asked for all of it"
+    );
+    assert_eq!(eth.funding_through, Some(hour - 1));
+    assert_eq!(state.symbols["BTCUSDC"].funding_e8["USDC"], -7);
+    for name in ["ETHUSDC", "BTCUSDC", "SOLUSDC"] {
+        assert_eq!(state.symbols[name].began_ms, Some(NOW_MS), "{name}");
+    }
+    bench.write(vec![funding(hour, -5)]);
+    let eth = &bench.state().symbols["ETHUSDC"];
+    assert_eq!(
+        eth.funding_e8["USDC"], -5,
+        "the list of income adds nothing"
     );
 }
 

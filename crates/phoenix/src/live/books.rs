@@ -6,10 +6,14 @@ use crate::binance::contracts::Contracts;
 use crate::journal::query::SymbolState;
 use crate::journal::record::{Equity, Fill, Funding, Order, Position, Record, Side, SymbolSample};
 use phoenix_core::engine::view::{SymbolView, View};
-use phoenix_core::event::{ExchangeStatus, OrderUpdate, Resume, TradeReport};
+use phoenix_core::event::{
+    ExchangeStatus, FundingPayment, OrderUpdate, Resume, TradeReport, TradesFrom,
+};
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::order::{NewOrder, Owner};
-use phoenix_core::units::{E8, Lots, Now, Price8, Quote, Side as CoreSide, Ticks, Wall};
+use phoenix_core::units::{
+    E8, FundingHour, Lots, Now, Price8, Quote, Side as CoreSide, Ticks, Wall,
+};
 use std::sync::Arc;
 
 /// Turns engine matters into journal records.
@@ -132,27 +136,43 @@ impl Books {
         }))
     }
 
-    /// A completed back-fill up to this trade.
+    /// A page of a back-fill, which began with `from` and ends with this trade.
     #[must_use]
-    pub fn backfilled(&self, symbol: SymbolId, trade_id: i64) -> Option<Record> {
-        let symbol = self.instrument(symbol)?.name.clone();
-        Some(Record::Backfilled { symbol, trade_id })
+    pub fn backfilled(&self, symbol: SymbolId, from: TradesFrom, trade_id: i64) -> Option<Record> {
+        Some(Record::Backfilled {
+            symbol: self.instrument(symbol)?.name.clone(),
+            from: match from {
+                TradesFrom::Id(id) => Some(id),
+                TradesFrom::Time(_) => None,
+            },
+            trade_id,
+        })
     }
 
-    /// A funding payment; its time serves as its identity, since the stream gives none.
+    /// A funding payment; its full hour is its identity, since the stream gives none.
     #[must_use]
-    pub fn funded(&self, symbol: SymbolId, amount_e8: i64, time: Wall) -> Option<Record> {
-        let symbol_name = self.instrument(symbol)?.name.clone();
+    pub fn funded(&self, payment: &FundingPayment) -> Option<Record> {
         Some(Record::Funding(Funding {
-            tran_id: time
-                .as_millis()
-                .saturating_mul(64)
-                .saturating_add(i64::from(symbol.0)),
-            symbol: symbol_name,
+            symbol: self.instrument(payment.symbol)?.name.clone(),
+            hour: FundingHour::of(payment.time).0,
             asset: self.asset.clone(),
-            amount_e8,
-            at_ms: time.as_millis(),
+            amount_e8: payment.amount.raw(),
+            at_ms: payment.time.as_millis(),
         }))
+    }
+
+    /// A page of funding payments that begins at `from` lacks none up to an hour, of any symbol.
+    pub fn funded_through(
+        &self,
+        from: Wall,
+        through: FundingHour,
+    ) -> impl Iterator<Item = Record> + '_ {
+        let after = FundingHour::complete_before(from).0;
+        self.contracts.iter().map(move |c| Record::FundingThrough {
+            symbol: c.instrument.name.clone(),
+            after,
+            through: through.0,
+        })
     }
 
     /// The position of a symbol.
@@ -200,7 +220,8 @@ impl Books {
     }
 }
 
-/// The books a session begins with.
+/// The books a session begins with: profit, fees and funding as far as they are surely complete. What follows is read
+/// from the exchange once more before anything is quoted, so that what was missed is not hidden by what was recorded after it.
 #[must_use]
 pub fn resume(state: &SymbolState, instrument: &Instrument, asset: &str) -> Resume {
     let position = state.position.as_ref();
@@ -208,14 +229,19 @@ pub fn resume(state: &SymbolState, instrument: &Instrument, asset: &str) -> Resu
     let cost = position.map_or(Quote::ZERO, |p| {
         instrument.value_at(Price8(p.entry_e8), size)
     });
+    let known = state.backfill_from.map(TradesFrom::Id);
+    let since_it_began = state
+        .began_ms
+        .map(|ms| TradesFrom::Time(Wall::from_millis(ms)));
     Resume {
         size,
         cost,
-        realized: Quote(state.realized_e8),
-        fees: Quote(-state.fees_e8.get(asset).copied().unwrap_or(0)),
-        funding: Quote(state.funding_e8.get(asset).copied().unwrap_or(0)),
-        trade_id: state.last_trade_id,
-        backfill_from: state.backfill_from,
+        realized: Quote(state.realized_settled_e8),
+        fees: Quote(-state.fees_settled_e8.get(asset).copied().unwrap_or(0)),
+        funding: Quote(state.funding_settled_e8.get(asset).copied().unwrap_or(0)),
+        funding_through: state.funding_through.map(FundingHour),
+        trade_id: state.backfill_from.map(|id| id.saturating_sub(1)),
+        trades_from: known.or(since_it_began),
     }
 }
 
@@ -227,9 +253,10 @@ pub fn continued(ended: &SymbolView, before: &Instrument, instrument: &Instrumen
         cost: ended.cost,
         realized: ended.realized,
         fees: ended.fees,
-        funding: ended.funding,
+        funding: ended.funding_settled.1,
+        funding_through: ended.funding_settled.0,
         trade_id: ended.trade_id_max,
-        backfill_from: None,
+        trades_from: Some(ended.trades_from),
     }
 }
 

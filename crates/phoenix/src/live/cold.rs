@@ -2,6 +2,7 @@
 //! slow; the hot thread never waits for it.
 
 mod ask;
+mod past;
 mod report;
 
 pub use report::Sources;
@@ -18,8 +19,7 @@ use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::event::Operator;
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::{HaltReason, Notice, Severity, What};
-use phoenix_core::order::Owner;
-use phoenix_core::units::{Mono, Now};
+use phoenix_core::units::{Mono, Now, Span};
 use report::{Reporter, Shown};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -40,6 +40,8 @@ pub const STOP_LIMIT: Duration = Duration::from_secs(10);
 /// Records of the books that wait in memory while the journal takes none. A further one is not kept: the exchange
 /// still has every fill, and the next start asks for those that the journal lacks.
 const BACKLOG_MAX: usize = 65_536;
+/// A request that waited here for longer is answered "not sent": what the engine wants now may be something else.
+const ASK_AGE_MAX: Span = Span::from_secs(2);
 /// Longest wait for room in the hot thread's queue.
 const TELL_LIMIT: Duration = Duration::from_secs(1);
 
@@ -343,8 +345,8 @@ impl Cold {
                 let records: Vec<Record> = self.books.updated(&update, now).collect();
                 records.into_iter().for_each(|record| self.record(record));
             }
-            ToCold::Funding(symbol, amount, time) => {
-                if let Some(record) = self.books.funded(symbol, amount, time) {
+            ToCold::Funding(payment) => {
+                if let Some(record) = self.books.funded(&payment) {
                     self.record(record);
                 }
             }
@@ -549,39 +551,21 @@ impl Cold {
             self.books.clone(),
             self.recorder.clone(),
         );
+        let age = desk.rest.clock().mono().since(requested_at);
         tokio::spawn(async move {
-            let Some(reply) = ask::carry_out(&desk, action, requested_at).await else {
-                return;
+            let reply = if age > ASK_AGE_MAX {
+                OwnedReply::not_sent(&action, requested_at)
+            } else {
+                ask::carry_out(&desk, action, requested_at).await
             };
-            if let (OwnedReply::Trades(symbol, _, Ok(trades)), Some(recorder)) = (&reply, &recorder)
-            {
-                record_trades(&books, recorder, *symbol, trades);
+            let Some(reply) = reply else { return };
+            if let Some(recorder) = &recorder {
+                past::record(&books, recorder, &action, &reply);
             }
             if to_hot.send(ToHot::Reply(reply)).await.is_err() {
                 tracing::debug!("an answer came after the end");
             }
         });
-    }
-}
-
-/// Back-filled trades go into the journal before the engine sees them; each once, by its id.
-fn record_trades(
-    books: &Books,
-    recorder: &Recorder,
-    symbol: SymbolId,
-    trades: &[phoenix_core::event::TradeReport],
-) {
-    let records = trades
-        .iter()
-        .filter_map(|t| books.traded(symbol, Owner::Foreign, t));
-    let complete = trades
-        .last()
-        .and_then(|t| books.backfilled(symbol, t.fill.trade_id));
-    for record in records.chain(complete) {
-        if let Err(error) = recorder.record(record) {
-            tracing::error!(?error, "a back-filled trade could not be recorded");
-            return;
-        }
     }
 }
 

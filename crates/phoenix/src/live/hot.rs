@@ -1,6 +1,7 @@
 //! Owns the hot thread: sockets in, engine, orders out, one event at a time with nothing handed over in
 //! between. Everything slow belongs to the cold thread, and is never waited for.
 
+mod outbox;
 mod symbols;
 
 use super::clock::Clock;
@@ -18,6 +19,7 @@ use crate::binance::decode::{AccountScope, Control, Decoded};
 use crate::binance::limits::Used;
 use crate::binance::routes::Venue;
 use crate::net::NetError;
+use outbox::Outbox;
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
 use phoenix_core::event::{
@@ -25,7 +27,6 @@ use phoenix_core::event::{
 };
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -103,7 +104,7 @@ pub struct Hot {
     market_decoder: MarketDecoder,
     user_decoder: UserDecoder,
     from_cold: mpsc::Receiver<ToHot>,
-    to_cold: mpsc::Sender<ToCold>,
+    outbox: Outbox,
     timer: Pin<Box<Sleep>>,
     view_at: Mono,
     batch: Vec<NewOrder>,
@@ -111,9 +112,6 @@ pub struct Hot {
     joining: Vec<OwnedConfig>,
     /// In a dry run, what stands in for the exchange: nothing that changes anything is sent.
     paper: Option<Paper>,
-    /// Messages for the cold thread that found no room, by whether the books depend on them.
-    backlog: VecDeque<ToCold>,
-    dropped: u64,
     unreadable: u64,
     is_over: bool,
     faults: Vec<Planned>,
@@ -156,14 +154,12 @@ impl Hot {
             market_decoder: MarketDecoder::default(),
             user_decoder: UserDecoder::default(),
             from_cold,
-            to_cold,
+            outbox: Outbox::new(to_cold),
             timer: Box::pin(tokio::time::sleep_until(Instant::now())),
             view_at: now,
             batch: Vec::with_capacity(ACTIONS_CAPACITY),
             joining: Vec::new(),
             paper: setup.dry_run.then(Paper::default),
-            backlog: VecDeque::new(),
-            dropped: 0,
             unreadable: 0,
             is_over: false,
             faults: setup.faults,
@@ -185,11 +181,13 @@ impl Hot {
             self.strike_faults();
             self.drain_answers();
             self.drain_paper();
+            self.drain_unsent();
             self.poll_symbols();
             self.send_view();
             self.set_timer();
-            self.send_backlog();
+            self.outbox.send_backlog();
         }
+        self.outbox.finish().await;
         self.user.close().await;
         self.public.close().await;
         self.market.close().await;
@@ -431,6 +429,7 @@ impl Hot {
             | Action::FetchOpenOrders(_)
             | Action::FetchAccount
             | Action::FetchTrades(..)
+            | Action::FetchFunding(_)
             | Action::FetchSnapshot(_)
             | Action::Probe(_)
             | Action::ArmDeadMan(..) => self.tell(ToCold::Ask(action, now.mono)),
@@ -517,37 +516,15 @@ impl Hot {
             .reset(Instant::from_std(self.clock.deadline(next)));
     }
 
-    /// Never waits: what the books depend on is kept here until there is room, and in its order.
     fn tell(&mut self, message: ToCold) {
-        self.send_backlog();
-        let message = if self.backlog.is_empty() {
-            match self.to_cold.try_send(message) {
-                Ok(()) => return,
-                Err(error) => error.into_inner(),
-            }
-        } else {
-            message
-        };
-        let is_kept = match &message {
-            ToCold::Updated(..) | ToCold::Funding(..) | ToCold::Stopped | ToCold::Ask(..) => true,
-            ToCold::NeedListenKey | ToCold::Ended(_) => true,
-            ToCold::Placed(..) | ToCold::Notice(..) | ToCold::View(_) | ToCold::ClockRefused => {
-                false
-            }
-        };
-        if is_kept {
-            self.backlog.push_back(message);
-        } else {
-            self.dropped += 1;
-        }
+        self.outbox.tell(message);
     }
 
-    fn send_backlog(&mut self) {
-        while let Some(message) = self.backlog.pop_front() {
-            if let Err(error) = self.to_cold.try_send(message) {
-                self.backlog.push_front(error.into_inner());
-                return;
-            }
+    /// Requests that found no room: refused like those that a broken connection did not take. What they lead to is
+    /// looked at in the next round, so that a thread that stands still makes no fast loop here.
+    fn drain_unsent(&mut self) {
+        for reply in self.outbox.take_unsent() {
+            self.step(&reply.event());
         }
     }
 }

@@ -87,6 +87,7 @@ impl Paper {
             }
             Action::FetchAccount
             | Action::FetchTrades(..)
+            | Action::FetchFunding(_)
             | Action::FetchSnapshot(_)
             | Action::Probe(_)
             | Action::RenewListenKey

@@ -4,6 +4,7 @@
 use super::clock::Clock;
 use super::quiet::Quiet;
 use super::tuning::Tuning;
+use super::wire::{OwnedReply, ToHot};
 use crate::binance::codes::{Context, RETRY_AFTER_MAX, rest_outcome};
 use crate::binance::decode::rest::BodyError;
 use crate::binance::encode::Validity;
@@ -18,6 +19,7 @@ use phoenix_core::event::{Outcome, Refusal, Why};
 use phoenix_core::units::{Span, Wall};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// REST access for one thread; cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub struct Rest {
     clock: Clock,
     tuning: Tuning,
     quiet: Quiet,
+    /// Who is told of the weight that the exchange counts. Weak, so that a request under way keeps no thread alive.
+    meter: Option<mpsc::WeakSender<ToHot>>,
 }
 
 /// An answer, read.
@@ -62,14 +66,26 @@ impl Rest {
             clock,
             tuning,
             quiet: Quiet::default(),
+            meter: None,
         })
     }
 
-    /// The same for a thread with a runtime of its own: other connections, but one silence (protocol §6.3).
+    /// The same, telling the hot thread of the weight that the exchange counts for this address.
+    #[must_use]
+    pub fn metered(&self, hot: &mpsc::Sender<ToHot>) -> Self {
+        Self {
+            meter: Some(hot.downgrade()),
+            ..self.clone()
+        }
+    }
+
+    /// The same for a thread with a runtime of its own: other connections, but one silence (protocol §6.3). That thread
+    /// reads what its answers say itself.
     #[must_use]
     pub fn on_another_thread(&self) -> Self {
         Self {
             client: Arc::new(self.client.on_another_thread()),
+            meter: None,
             ..self.clone()
         }
     }
@@ -167,6 +183,7 @@ impl Rest {
         for (name, value) in &answer.headers {
             used.on_header(name.as_str(), value.as_bytes());
         }
+        self.report(used);
         let context = self.context(endpoint, &answer.headers);
         let status = answer.status.as_u16();
         let (outcome, wrong) = rest_outcome(context, status, &answer.body, decode);
@@ -177,6 +194,14 @@ impl Rest {
             tracing::warn!(path = endpoint.path(), %why, "an answer could not be read");
         }
         Read { outcome, used }
+    }
+
+    /// A full queue loses it: the next answer says more.
+    fn report(&self, used: Used) {
+        let hot = self.meter.as_ref().and_then(mpsc::WeakSender::upgrade);
+        if let (Some(hot), Some(weight)) = (hot, used.weight_1m) {
+            let _ = hot.try_send(ToHot::Reply(OwnedReply::Weight(weight)));
+        }
     }
 
     /// What is known about an answer besides its body.

@@ -207,6 +207,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         hot_inbox,
         to_cold,
     )?;
+    let rest = rest.metered(&to_hot);
     let (wanted, wants_key) = mpsc::channel(4);
     let (refused, clock_refusals) = mpsc::channel(4);
     let confirmed = listen_key::ConfirmedAt::default();

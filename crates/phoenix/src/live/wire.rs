@@ -1,11 +1,12 @@
 //! Owns what the hot and the cold thread tell each other; decides nothing.
 
+use super::rest::refusal;
 use phoenix_core::action::Action;
 use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::event::{
     Account, AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, DepthSnapshot, Event,
-    Level, Market, Operator, OrderReport, OrderUpdate, Outcome, PositionReport, Refusal, Reply,
-    Resume, TradeReport,
+    FundingPage, FundingPayment, Level, Market, Operator, OrderReport, OrderUpdate, Outcome,
+    PositionReport, Refusal, Reply, Resume, TradeReport, Why,
 };
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::Notice;
@@ -16,7 +17,8 @@ use phoenix_core::units::{Mono, Now, Span, Wall};
 /// Messages waiting for the hot thread. When it is full the cold thread waits; it never holds locks then.
 pub const TO_HOT_MAX: usize = 1_024;
 /// Messages waiting for the cold thread. When it is full, requests are answered "not sent" at once and the
-/// engine asks again; fills wait in the hot thread, everything else is dropped and counted.
+/// engine asks again: one that is carried out late is worse. What the books depend on waits in the hot thread, everything else is dropped
+/// and counted.
 pub const TO_COLD_MAX: usize = 8_192;
 
 /// A reply that crosses threads, with its lists owned.
@@ -34,6 +36,8 @@ pub enum OwnedReply {
     Account(Mono, Result<OwnedAccount, Option<Refusal>>),
     /// See [`Reply::Trades`].
     Trades(SymbolId, Mono, Result<Vec<TradeReport>, Option<Refusal>>),
+    /// See [`Reply::Funding`].
+    Funding(Mono, Result<OwnedFunding, Option<Refusal>>),
     /// See [`Reply::Probe`].
     Probe(SymbolId, Mono, Outcome<BookTicker>),
     /// See [`Reply::DeadMan`].
@@ -53,6 +57,29 @@ pub struct OwnedAccount {
     pub positions: Vec<PositionReport>,
     /// Exchange time that the positions contain every fill of.
     pub time: Wall,
+}
+
+/// A page of funding payments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OwnedFunding {
+    /// Payments, oldest first.
+    pub payments: Vec<FundingPayment>,
+    /// Exchange time at which it was asked for.
+    pub asked: Wall,
+    /// Where the rest begins; `None` when this is all.
+    pub next: Option<Wall>,
+}
+
+impl OwnedFunding {
+    /// As the engine takes it.
+    #[must_use]
+    pub fn page(&self) -> FundingPage<'_> {
+        FundingPage {
+            payments: &self.payments,
+            asked: self.asked,
+            next: self.next,
+        }
+    }
 }
 
 /// A depth snapshot.
@@ -103,9 +130,35 @@ impl OwnedReply {
             Self::OpenOrders(_, _, result) => result.as_ref().err().copied().flatten(),
             Self::Account(_, result) => result.as_ref().err().copied().flatten(),
             Self::Trades(_, _, result) => result.as_ref().err().copied().flatten(),
+            Self::Funding(_, result) => result.as_ref().err().copied().flatten(),
             Self::Snapshot(_, result) => result.as_ref().err().copied(),
             Self::Weight(_) => None,
         }
+    }
+
+    /// What the engine is told of a request, made at `at`, that was certainly not sent; `None` for an action that
+    /// nobody answers.
+    #[must_use]
+    pub fn not_sent(action: &Action, at: Mono) -> Option<Self> {
+        let why = refusal(Why::NotSent);
+        Some(match action {
+            Action::CancelAll(symbol) => Self::CancelAll(*symbol, Outcome::Refused(why)),
+            Action::QueryOrder(symbol, id) => Self::Query(*symbol, *id, Outcome::Refused(why)),
+            Action::Cancel(symbol, id) => Self::Cancel(*symbol, *id, Outcome::Refused(why)),
+            Action::FetchOpenOrders(symbol) => Self::OpenOrders(*symbol, at, Err(Some(why))),
+            Action::FetchAccount => Self::Account(at, Err(Some(why))),
+            Action::FetchTrades(symbol, _) => Self::Trades(*symbol, at, Err(Some(why))),
+            Action::FetchFunding(_) => Self::Funding(at, Err(Some(why))),
+            Action::FetchSnapshot(symbol) => Self::Snapshot(*symbol, Err(why)),
+            Action::Probe(symbol) => Self::Probe(*symbol, at, Outcome::Refused(why)),
+            Action::ArmDeadMan(symbol, _) => Self::DeadMan(*symbol, at, Outcome::Refused(why)),
+            Action::Place(_)
+            | Action::Amend(_)
+            | Action::RenewListenKey
+            | Action::Reconnect(_)
+            | Action::Say(_)
+            | Action::Stopped => return None,
+        })
     }
 
     /// Shows it as the event that the engine takes.
@@ -129,6 +182,10 @@ impl OwnedReply {
                     positions: &account.positions,
                     time: account.time,
                 }),
+            },
+            Self::Funding(requested_at, result) => Reply::Funding {
+                requested_at: *requested_at,
+                outcome: map(outcome_of(result), OwnedFunding::page),
             },
             Self::Trades(symbol, requested_at, result) => Reply::Trades {
                 symbol: *symbol,
@@ -217,8 +274,8 @@ pub enum ToCold {
     Placed(NewOrder, Now),
     /// An order of ours changed; fills are in here.
     Updated(Box<OrderUpdate>, Now),
-    /// A funding payment was booked.
-    Funding(SymbolId, i64, Wall),
+    /// A funding payment was told.
+    Funding(FundingPayment),
     /// The engine says something.
     Notice(Notice, Now),
     /// A snapshot of the engine.
@@ -242,9 +299,13 @@ impl ToCold {
         };
         match account {
             Account::Order(update) => Some(Self::Updated(Box::new(*update), now)),
-            Account::Update(update) if update.reason == AccountReason::Funding => Some(
-                Self::Funding(update.symbol?, update.balance?.change.raw(), update.time),
-            ),
+            Account::Update(update) if update.reason == AccountReason::Funding => {
+                Some(Self::Funding(FundingPayment {
+                    symbol: update.symbol?,
+                    amount: update.balance?.change,
+                    time: update.time,
+                }))
+            }
             Account::Update(_)
             | Account::Lite(_)
             | Account::ListenKeyExpired
@@ -257,7 +318,28 @@ impl ToCold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phoenix_core::event::Why;
+    use phoenix_core::event::TradesFrom;
+    #[test]
+    fn every_request_that_is_answered_can_be_answered_not_sent() {
+        let (symbol, at) = (SymbolId(0), Mono(1));
+        let id = OrderId { session: 1, seq: 1 };
+        for action in [
+            Action::CancelAll(symbol),
+            Action::QueryOrder(symbol, id),
+            Action::FetchOpenOrders(symbol),
+            Action::FetchAccount,
+            Action::FetchTrades(symbol, TradesFrom::Id(1)),
+            Action::FetchFunding(Wall(1)),
+            Action::FetchSnapshot(symbol),
+            Action::Probe(symbol),
+            Action::ArmDeadMan(symbol, Span::ZERO),
+        ] {
+            let reply = OwnedReply::not_sent(&action, at).expect("an answer");
+            let refusal = reply.refusal().expect("a refusal");
+            assert_eq!(refusal.why, Why::NotSent, "{action:?}");
+        }
+        assert_eq!(OwnedReply::not_sent(&Action::Stopped, at), None);
+    }
 
     #[test]
     fn a_refusal_is_found_in_every_reply_that_can_be_one() {
@@ -275,6 +357,7 @@ mod tests {
             OwnedReply::OpenOrders(symbol, at, Err(Some(refusal))),
             OwnedReply::Account(at, Err(Some(refusal))),
             OwnedReply::Trades(symbol, at, Err(Some(refusal))),
+            OwnedReply::Funding(at, Err(Some(refusal))),
             OwnedReply::Probe(symbol, at, Outcome::Refused(refusal)),
             OwnedReply::DeadMan(symbol, at, Outcome::Refused(refusal)),
             OwnedReply::Snapshot(symbol, Err(refusal)),

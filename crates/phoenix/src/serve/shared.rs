@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use phoenix_exchange::api::{AccountId, IpKey};
 
@@ -53,6 +54,12 @@ impl Shared {
     /// Now, µs since the epoch; never goes back.
     pub fn now_us(&self) -> u64 {
         self.clock.now_us()
+    }
+
+    /// Time passes at once, on the clock and at the venue.
+    pub fn pass(&self, span: Duration) {
+        self.clock.pass(span);
+        self.lock().advance(self.now_us());
     }
 
     /// The caller of a request that needs a key; `Some(None)` when nobody owns the key.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use phoenix::serve::auth::KeyConfig;
-use phoenix::serve::faults::{RequestEffect, RequestRule};
+use phoenix::serve::faults::{Callers, Place, RequestEffect, RequestRule};
 use phoenix::serve::timing::Timing;
 use phoenix::serve::{AccountConfig, ServeConfig, Server};
 use phoenix_exchange::api::{ClientId, NewOrder, ONE, SymbolId, TimeInForce};
@@ -157,8 +157,8 @@ impl Bench {
     /// The next `times` requests to this path meet this.
     pub fn fault(&self, method: &'static str, path: &str, effect: RequestEffect, times: u32) {
         let rule = RequestRule {
-            method: Some(method),
-            path: path.into(),
+            places: vec![Place::new(Some(method), path)],
+            callers: Callers::All,
             effect,
             times,
         };

@@ -74,7 +74,7 @@ impl Desk {
     /// A trade is in the books for the first time.
     pub(super) fn on_filled(&mut self, side: Side, fill: &Fill, now: Now) {
         self.record.on_fill(side);
-        self.on_fill_booked(fill.trade_id, now.mono);
+        self.on_fill_booked(now.mono);
         self.ratios.on_filled(fill.size, now.mono);
         self.strategy.on_fill(now, side, fill.price, fill.size);
         self.quoting.demand();
@@ -174,6 +174,7 @@ impl Desk {
             | Reply::OpenOrders { .. }
             | Reply::Account { .. }
             | Reply::Trades { .. }
+            | Reply::Funding { .. }
             | Reply::Probe { .. }
             | Reply::DeadMan { .. }
             | Reply::Weight(_)
@@ -208,6 +209,7 @@ impl Desk {
             | Reply::OpenOrders { .. }
             | Reply::Account { .. }
             | Reply::Trades { .. }
+            | Reply::Funding { .. }
             | Reply::Probe { .. }
             | Reply::DeadMan { .. }
             | Reply::Weight(_)

@@ -9,7 +9,7 @@
 use super::halt::Halt;
 use super::truth::Truth;
 use super::{Desk, Record};
-use crate::event::ContractStatus;
+use crate::event::{ContractStatus, TradesFrom};
 use crate::position::Position;
 use crate::risk::breakers::LossBreaker;
 use crate::units::{Mono, Side};
@@ -19,8 +19,8 @@ use crate::units::{Mono, Side};
 pub(in crate::engine) struct Kept {
     /// Measurements.
     pub(in crate::engine) record: Record,
-    /// The lowest trade id that no page of trades has covered.
-    pub(in crate::engine) trades_from: Option<i64>,
+    /// Where what no page of trades has covered begins.
+    pub(in crate::engine) trades_from: TradesFrom,
     /// Whether cancelling everything would hit orders that are not ours.
     pub(in crate::engine) has_foreign_orders: bool,
     /// Whether the contract trades.
@@ -35,9 +35,8 @@ pub(in crate::engine) struct Kept {
 
 impl Kept {
     /// A fill was booked while there was no desk.
-    pub(in crate::engine) fn on_filled(&mut self, side: Side, trade_id: i64) {
+    pub(in crate::engine) fn on_filled(&mut self, side: Side) {
         self.record.on_fill(side);
-        self.trades_from = self.trades_from.or(Some(trade_id));
     }
 
     /// The operator resumes: no halt stands any more.

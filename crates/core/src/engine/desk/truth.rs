@@ -6,11 +6,13 @@ use crate::action::{Action, Actions};
 use crate::engine::requests::Request;
 use crate::engine::shared::Shared;
 use crate::engine::timers::Timer;
-use crate::event::{AccountUpdate, Link, OrderReport, PositionReport, TradeReport};
+use crate::event::{
+    AccountUpdate, Link, OrderReport, PositionReport, TRADES_WINDOW, TradeReport, TradesFrom,
+};
 use crate::notice::{Notice, What};
 use crate::orders::reconcile::Finding;
 use crate::position::Booked;
-use crate::units::{Lots, Mono, Now, Span};
+use crate::units::{Lots, Mono, Now, Span, Wall};
 
 /// A piece of truth that was asked for and has not come is asked for again after this.
 const ASK_AGAIN: Span = Span::from_secs(2);
@@ -18,6 +20,8 @@ const ASK_AGAIN: Span = Span::from_secs(2);
 const ASK_SPACING: Span = Span::from_millis(500);
 /// A page of trades this long is followed by another (the exchange's limit).
 const TRADES_PAGE: usize = 1_000;
+/// A trade may be listed this much after its time, and our idea of the exchange's time be this much ahead.
+const LISTED_LATE: Span = Span::from_secs(3_600);
 
 /// A difference of position that waits for its re-check.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -47,14 +51,15 @@ pub(super) struct Truth {
     /// When the stream last told of a foreign order: a list asked for before may lack it.
     foreign_at: Option<Mono>,
     last_fill_at: Option<Mono>,
-    /// The lowest trade id that no page of trades has covered; what streams delivered beyond it may have gaps.
-    trades_from: Option<i64>,
+    /// What no page of trades has covered begins there; what streams delivered beyond it may have gaps.
+    trades_from: TradesFrom,
+    /// When the books had every funding payment for the first time.
+    funding_at: Option<Mono>,
 }
 
 impl Truth {
-    /// Nothing is known at `now`; `trades_from` is the lowest trade id that may be missing from the books. What was
-    /// asked for before, on behalf of other symbols or of an earlier life of this one, proves nothing.
-    pub(super) const fn new(trades_from: Option<i64>, now: Mono) -> Self {
+    /// Nothing is known at `now`; trades that may be missing from the books begin with `trades_from`. What was asked for before, on behalf of other symbols or of an earlier life of this one, proves nothing.
+    pub(super) const fn new(trades_from: TradesFrom, now: Mono) -> Self {
         Self {
             orders_at: None,
             account_at: None,
@@ -69,6 +74,7 @@ impl Truth {
             foreign_at: None,
             last_fill_at: None,
             trades_from,
+            funding_at: None,
         }
     }
 
@@ -77,8 +83,8 @@ impl Truth {
         self.orders_at.is_some() && self.account_at.is_some() && self.trades_at.is_some()
     }
 
-    /// The lowest trade id that no page of trades has covered.
-    pub(super) const fn trades_from(&self) -> Option<i64> {
+    /// Where what no page of trades has covered begins.
+    pub(super) const fn trades_from(&self) -> TradesFrom {
         self.trades_from
     }
 
@@ -90,6 +96,30 @@ impl Truth {
     pub(super) fn on_foreign_order(&mut self, now: Mono) {
         self.foreign_orders = self.foreign_orders.max(1);
         self.foreign_at = Some(now);
+    }
+
+    /// Goes on to what follows a page of trades, asked for at `asked` of the exchange's time; returns whether more is
+    /// known to follow.
+    fn on_trades_page(&mut self, trades: &[TradeReport], asked: Wall) -> bool {
+        let before = self.trades_from;
+        let ids = trades.iter().map(|t| t.fill.trade_id.saturating_add(1));
+        match (ids.max(), before) {
+            (Some(next), TradesFrom::Id(id)) => self.trades_from = TradesFrom::Id(next.max(id)),
+            (Some(next), TradesFrom::Time(_)) => self.trades_from = TradesFrom::Id(next),
+            (None, TradesFrom::Id(_)) => {}
+            (None, TradesFrom::Time(from)) => {
+                let end = Wall(from.0.saturating_add(TRADES_WINDOW.0)).min(asked);
+                let next = Wall(end.0.saturating_sub(LISTED_LATE.0));
+                self.trades_from = TradesFrom::Time(from.max(next));
+            }
+        }
+        let is_cut = match before {
+            TradesFrom::Id(_) => trades.len() >= TRADES_PAGE,
+            TradesFrom::Time(from) => {
+                trades.len() >= TRADES_PAGE || from.0.saturating_add(TRADES_WINDOW.0) < asked.0
+            }
+        };
+        is_cut && self.trades_from != before
     }
 
     /// When open orders and position were last confirmed by REST; `None` while in doubt.
@@ -139,11 +169,7 @@ impl Desk {
             self.fetch_open_orders(now, shared, actions);
         }
         if self.truth.trades_at.is_none() {
-            match self.truth.trades_from {
-                Some(_) => self.fetch_trades(now, shared, actions),
-                // Never traded: there is nothing to catch up with, and the whole history is not ours.
-                None => self.truth.trades_at = Some(now),
-            }
+            self.fetch_trades(now, shared, actions);
         }
         if self.truth.account_at.is_none() {
             self.fetch_account(now, shared, actions);
@@ -165,10 +191,8 @@ impl Desk {
     }
 
     fn fetch_trades(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
-        let Some(from) = self.truth.trades_from else {
-            return;
-        };
         if shared.may_ask(Request::Trades, now) {
+            let from = self.truth.trades_from;
             actions.push(Action::FetchTrades(self.symbol, from));
         } else {
             self.timers
@@ -360,24 +384,25 @@ impl Desk {
                 Booked::Unbookable => self.truth.account_at = None,
             }
         }
-        let next = trades
-            .iter()
-            .map(|t| t.fill.trade_id.saturating_add(1))
-            .max();
-        let is_further = next > self.truth.trades_from;
-        self.truth.trades_from = self.truth.trades_from.max(next);
-        if trades.len() >= TRADES_PAGE && is_further {
+        let asked = Wall(now.wall.0.saturating_sub(now.mono.since(requested_at).0));
+        if self.truth.on_trades_page(trades, asked) {
             self.fetch_trades(now.mono, shared, actions);
         } else if requested_at >= self.truth.doubted_at {
             self.truth.trades_at = Some(now.mono);
         }
     }
 
-    pub(super) fn on_fill_booked(&mut self, trade_id: i64, now: Mono) {
+    pub(super) fn on_fill_booked(&mut self, now: Mono) {
         self.truth.last_fill_at = Some(now);
-        if self.truth.trades_from.is_none() {
-            self.truth.trades_from = Some(trade_id);
-        }
+    }
+
+    /// Whether funding that was paid before this desk began is in the books; later payments come while it quotes.
+    pub(in crate::engine) const fn is_funding_known(&self) -> bool {
+        self.truth.funding_at.is_some()
+    }
+
+    pub(in crate::engine) fn on_funding_known(&mut self, now: Mono) {
+        self.truth.funding_at = self.truth.funding_at.or(Some(now));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::world::{ETH, Fault, Kind, World, ms, secs};
 use crate::action::Action;
-use crate::event::{Fill, Link, LinkState, Resume, Stream, Why};
+use crate::event::{Fill, Link, LinkState, Resume, Stream, TradesFrom, Why};
 use crate::notice::What;
 use crate::order::{OrderId, Owner};
 use crate::units::{Lots, Mono, Quote, Side};
@@ -12,6 +12,8 @@ fn nothing_is_placed_until_each_source_has_spoken() {
     for missing in [
         Kind::OpenOrders,
         Kind::Account,
+        Kind::Trades,
+        Kind::Funding,
         Kind::Snapshot,
         Kind::DeadMan,
     ] {
@@ -157,14 +159,16 @@ fn the_back_fill_begins_where_the_journal_is_surely_complete() {
     // Trade 900 came live while the gap before it was not read yet, and the process ended.
     let resume = Resume {
         trade_id: Some(900),
-        backfill_from: Some(880),
+        trades_from: Some(TradesFrom::Id(880)),
         ..Resume::default()
     };
     world.add(ETH, resume);
     world.connect();
     world.run(secs(2));
     let all = world.count(Mono(0), |a| matches!(a, Action::FetchTrades(..)));
-    let from_there = world.count(Mono(0), |a| *a == Action::FetchTrades(ETH, 880));
+    let from_there = world.count(Mono(0), |a| {
+        *a == Action::FetchTrades(ETH, TradesFrom::Id(880))
+    });
     assert!(from_there > 0 && from_there == all, "{from_there} of {all}");
 }
 

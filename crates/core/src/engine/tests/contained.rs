@@ -174,6 +174,7 @@ fn fills_that_nobody_could_tell_of_are_fetched_by_the_successor() {
 #[test]
 fn funding_of_the_pause_is_in_the_books() {
     let mut world = World::quoting();
+    world.run_to_the_hour();
     panic_now(&mut world, DeskFault::PanicOnce);
     let time = world.wall();
     world.step(&Event::Account(Account::Update(AccountUpdate {

@@ -8,7 +8,9 @@ use crate::instrument::{Instrument, SymbolId, ethusdc};
 use crate::notice::{Severity, What};
 use crate::order::{Execute, OrderId, Owner};
 use crate::params::{AccountParams, SymbolParams, ethusdc_defaults};
-use crate::units::{E8, Lots, Mono, Now, Price8, Quote, Ratio, Side, Span, Ticks, Wall};
+use crate::units::{
+    E8, FundingHour, Lots, Mono, Now, Price8, Quote, Ratio, Side, Span, Ticks, Wall,
+};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -56,6 +58,7 @@ pub enum Kind {
     OpenOrders,
     Account,
     Trades,
+    Funding,
     Snapshot,
     Probe,
     DeadMan,
@@ -67,6 +70,7 @@ enum Parcel {
     /// To the exchange, sent at an instant.
     Request(Action, Mono),
     User(OrderUpdate),
+    Paid(FundingPayment),
     Reply(Answer),
     Link(Link, LinkState),
     Depth(SymbolId, Depth),
@@ -81,12 +85,25 @@ pub enum Answer {
     OpenOrders(SymbolId, Mono, Result<Vec<OrderReport>, Option<Refusal>>),
     Account(Mono, Result<(Vec<PositionReport>, Wall), Option<Refusal>>),
     Trades(SymbolId, Mono, Result<Vec<TradeReport>, Option<Refusal>>),
+    Funding(Mono, Result<Payments, Option<Refusal>>),
     Snapshot(SymbolId, Result<(i64, Vec<Level>, Vec<Level>), Refusal>),
     Probe(SymbolId, Mono, Outcome<BookTicker>),
     DeadMan(SymbolId, Mono, Outcome<Span>),
 }
 
+/// A page of payments with its own memory.
+#[derive(Clone, Debug)]
+pub struct Payments {
+    list: Vec<FundingPayment>,
+    asked: Wall,
+    next: Option<Wall>,
+}
+
 pub struct World {
+    /// Payments that the exchange has booked, oldest first.
+    pub payments: Vec<FundingPayment>,
+    /// Payments of one page.
+    pub payments_page: usize,
     pub engine: Engine,
     pub now: Mono,
     pub venues: BTreeMap<SymbolId, Venue>,
@@ -135,6 +152,8 @@ impl World {
 
     pub fn with(params: SymbolParams, symbols: &[SymbolId]) -> Self {
         let mut world = Self {
+            payments: Vec::new(),
+            payments_page: 1_000,
             engine: Engine::new(7, AccountParams::new(Quote(1_000_000 * E8))),
             now: Mono(1_000_000_000),
             venues: BTreeMap::new(),
@@ -440,6 +459,39 @@ impl World {
         }
     }
 
+    /// The exchange books funding of a symbol for the full hour nearest to now, and tells if it can.
+    pub fn pay_funding(&mut self, symbol: SymbolId, amount: i64) {
+        let payment = FundingPayment {
+            symbol,
+            amount: Quote(amount),
+            time: self.wall(),
+        };
+        self.payments.push(payment);
+        if !self.silent.contains(&Stream::User) && self.up.contains(&index(Link::User)) {
+            self.send(ms(3), Parcel::Paid(payment));
+        }
+    }
+
+    /// As the stream tells it: with a time of its own.
+    pub fn tell_payment(&mut self, payment: FundingPayment) {
+        self.step(&Event::Account(Account::Update(AccountUpdate {
+            reason: AccountReason::Funding,
+            symbol: Some(payment.symbol),
+            balance: Some(BalanceReport {
+                wallet: Quote(1_000_000 * E8),
+                change: payment.amount,
+            }),
+            positions: &[],
+            time: Wall(payment.time.0 + 1_500_000),
+        })));
+    }
+
+    /// Runs to the next full hour of the exchange's time.
+    pub fn run_to_the_hour(&mut self) {
+        let next = FundingHour::before(self.wall()).next().instant();
+        self.run(Span(next.0 - self.wall().0));
+    }
+
     /// A bid fills while nobody can be told.
     pub fn take_missing_fills(&mut self) {
         let wall = self.wall();
@@ -467,6 +519,11 @@ impl World {
             Parcel::User(update) => {
                 if self.up.contains(&index(Link::User)) {
                     self.step(&Event::Account(Account::Order(update)));
+                }
+            }
+            Parcel::Paid(payment) => {
+                if self.up.contains(&index(Link::User)) {
+                    self.tell_payment(payment);
                 }
             }
             Parcel::Reply(answer) => self.answer(&answer),
@@ -588,6 +645,7 @@ impl World {
             Action::FetchOpenOrders(_) => Kind::OpenOrders,
             Action::FetchAccount => Kind::Account,
             Action::FetchTrades(..) => Kind::Trades,
+            Action::FetchFunding(_) => Kind::Funding,
             Action::FetchSnapshot(_) => Kind::Snapshot,
             Action::Probe(_) => Kind::Probe,
             Action::ArmDeadMan(..) => Kind::DeadMan,
@@ -634,8 +692,25 @@ impl World {
             }
             Action::FetchTrades(symbol, from) => {
                 let trades = self.venue(symbol).trades.iter().copied();
-                let trades = trades.filter(|t| t.fill.trade_id >= from).take(1_000);
-                Answer::Trades(symbol, asked, Ok(trades.collect()))
+                let trades = trades.filter(|t| match from {
+                    TradesFrom::Id(id) => t.fill.trade_id >= id,
+                    TradesFrom::Time(at) => (at.0..at.0 + TRADES_WINDOW.0).contains(&t.time.0),
+                });
+                Answer::Trades(symbol, asked, Ok(trades.take(1_000).collect()))
+            }
+            Action::FetchFunding(from) => {
+                let all = self.payments.iter().filter(|p| p.time >= from);
+                let list: Vec<_> = all.take(self.payments_page).copied().collect();
+                let last = list.last().filter(|_| list.len() >= self.payments_page);
+                let next = last.map(|p| FundingHour(FundingHour::of(p.time).0 - 1).end());
+                Answer::Funding(
+                    asked,
+                    Ok(Payments {
+                        list,
+                        asked: wall,
+                        next,
+                    }),
+                )
             }
             Action::FetchSnapshot(symbol) => {
                 Answer::Snapshot(symbol, Ok(self.venue(symbol).snapshot()))
@@ -690,6 +765,17 @@ impl World {
                     symbol: *symbol,
                     requested_at: *requested_at,
                     outcome: outcome_of(trades, Vec::as_slice),
+                }));
+            }
+            Answer::Funding(requested_at, payments) => {
+                let outcome = outcome_of(payments, |page| FundingPage {
+                    payments: &page.list,
+                    asked: page.asked,
+                    next: page.next,
+                });
+                self.step(&Event::Reply(Reply::Funding {
+                    requested_at: *requested_at,
+                    outcome,
                 }));
             }
             Answer::Snapshot(symbol, snapshot) => {
@@ -892,6 +978,7 @@ fn failed(action: Action, asked: Mono, why: Option<Refusal>) -> Answer {
         Action::FetchOpenOrders(symbol) => Answer::OpenOrders(symbol, asked, Err(why)),
         Action::FetchAccount => Answer::Account(asked, Err(why)),
         Action::FetchTrades(symbol, _) => Answer::Trades(symbol, asked, Err(why)),
+        Action::FetchFunding(_) => Answer::Funding(asked, Err(why)),
         Action::FetchSnapshot(symbol) => Answer::Snapshot(
             symbol,
             Err(why.unwrap_or(refusal(Why::Transient, Span::ZERO))),

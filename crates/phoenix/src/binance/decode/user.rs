@@ -95,12 +95,17 @@ impl UserDecoder {
             }),
             None => None,
         };
+        let reason = reason(wire.a.reason.as_str());
         let symbol = wire.a.symbol.as_ref();
+        let named = symbol.and_then(|s| contracts.by_name(s.as_bytes()));
+        // In isolated margin the position that paid stands beside the balance (protocol §3.4).
+        let isolated = match (reason, wire.a.positions.as_slice()) {
+            (AccountReason::Funding, [paid]) => contracts.by_name(paid.symbol.as_bytes()),
+            _ => None,
+        };
         Ok(event(Account::Update(AccountUpdate {
-            reason: reason(wire.a.reason.as_str()),
-            symbol: symbol
-                .and_then(|s| contracts.by_name(s.as_bytes()))
-                .map(|c| c.id),
+            reason,
+            symbol: named.or(isolated).map(|c| c.id),
             balance,
             positions: &self.positions,
             time: Wall::from_millis(wire.transact_time.0),

@@ -38,6 +38,8 @@ names! {
     EndTime = "endTime",
     /// First trade id wanted.
     FromId = "fromId",
+    /// Kind of income.
+    IncomeType = "incomeType",
     /// Leverage.
     Leverage = "leverage",
     /// Most rows or levels.

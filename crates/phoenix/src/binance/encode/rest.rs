@@ -427,11 +427,29 @@ impl RestEncoder {
         self.finish(Endpoint::UserTrades, auth, out)
     }
 
-    /// What was booked in a range of time, at most [`ROWS_LIMIT`] rows.
+    /// Our trades on a symbol in a range of time of at most seven days, at most [`ROWS_LIMIT`].
     ///
     /// # Errors
     /// `Sign` when the signature cannot be made.
-    pub fn income(
+    pub fn user_trades_between(
+        &mut self,
+        contract: &Contract,
+        (from, to): (Wall, Wall),
+        auth: Auth<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Endpoint, EncodeError> {
+        named_symbol(contract, &mut self.params);
+        self.params.number(ParamName::StartTime, from.as_millis());
+        self.params.number(ParamName::EndTime, to.as_millis());
+        self.params.number(ParamName::Limit, i64::from(ROWS_LIMIT));
+        self.finish(Endpoint::UserTrades, auth, out)
+    }
+
+    /// Funding that was paid in a range of time, on all symbols, at most [`ROWS_LIMIT`] rows.
+    ///
+    /// # Errors
+    /// `Sign` when the signature cannot be made.
+    pub fn funding_income(
         &mut self,
         from: Wall,
         to: Wall,
@@ -439,6 +457,7 @@ impl RestEncoder {
         out: &mut Vec<u8>,
     ) -> Result<Endpoint, EncodeError> {
         self.params.clear();
+        self.params.text(ParamName::IncomeType, "FUNDING_FEE");
         self.params.number(ParamName::StartTime, from.as_millis());
         self.params.number(ParamName::EndTime, to.as_millis());
         self.params.number(ParamName::Limit, i64::from(ROWS_LIMIT));

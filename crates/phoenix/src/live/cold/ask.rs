@@ -3,14 +3,15 @@
 use crate::binance::contracts::{Contract, Contracts};
 use crate::binance::decode::AccountScope;
 use crate::binance::decode::market::Levels;
+use crate::binance::decode::rest::account::{Income, IncomeKind};
 use crate::binance::decode::rest::{self as body, BodyError, account, reference, trading};
-use crate::binance::encode::rest::Endpoint;
+use crate::binance::encode::rest::{Endpoint, ROWS_LIMIT};
 use crate::live::rest::Rest;
-use crate::live::wire::{OwnedAccount, OwnedReply, OwnedSnapshot};
+use crate::live::wire::{OwnedAccount, OwnedFunding, OwnedReply, OwnedSnapshot};
 use phoenix_core::action::Action;
-use phoenix_core::event::{Outcome, Refusal};
+use phoenix_core::event::{FundingPayment, Outcome, Refusal, TRADES_WINDOW, TradesFrom};
 use phoenix_core::instrument::SymbolId;
-use phoenix_core::units::{Mono, Span, Wall};
+use phoenix_core::units::{FundingHour, Mono, Quote, Span, Wall};
 use std::sync::Arc;
 
 /// What REST requests need to know; shared by the tasks that carry them out.
@@ -57,6 +58,7 @@ pub(super) async fn carry_out(desk: &Desk, action: Action, at: Mono) -> Option<O
         Action::FetchTrades(symbol, from) => {
             OwnedReply::Trades(symbol, at, trades(desk, contract_of(symbol)?, from).await)
         }
+        Action::FetchFunding(from) => OwnedReply::Funding(at, funding(desk, from).await),
         Action::FetchSnapshot(symbol) => {
             OwnedReply::Snapshot(symbol, snapshot(desk, contract_of(symbol)?).await)
         }
@@ -115,12 +117,20 @@ pub async fn open_orders(
 async fn trades(
     desk: &Desk,
     contract: &Contract,
-    from: i64,
+    from: TradesFrom,
 ) -> Result<Vec<phoenix_core::event::TradeReport>, Option<Refusal>> {
+    let oldest = oldest_kept(desk);
     let read = desk
         .rest
         .ask(
-            |e, a, out| e.user_trades(contract, from, a, out),
+            |e, a, out| match from {
+                TradesFrom::Id(id) => e.user_trades(contract, id, a, out),
+                TradesFrom::Time(from) => {
+                    let from = from.max(oldest);
+                    let to = Wall(from.raw().saturating_add(TRADES_WINDOW.raw() - 1_000_000));
+                    e.user_trades_between(contract, (from, to), a, out)
+                }
+            },
             |b| {
                 let mut list = Vec::new();
                 trading::trades(contract, &desk.account, b, &mut list).map(|()| list)
@@ -128,6 +138,64 @@ async fn trades(
         )
         .await;
     result_of(read.outcome)
+}
+
+/// What is older is not asked for: the exchange keeps three months (protocol §4.4, §4.5), and refuses or ignores what
+/// begins before.
+const KEPT: Span = Span::from_secs(89 * 86_400);
+
+fn oldest_kept(desk: &Desk) -> Wall {
+    Wall(desk.rest.clock().wall().raw().saturating_sub(KEPT.raw()))
+}
+
+/// Our idea of the exchange's time may be behind by this much, and what was booked just now is wanted too.
+const AHEAD: Span = Span::from_secs(60);
+
+async fn funding(desk: &Desk, from: Wall) -> Result<OwnedFunding, Option<Refusal>> {
+    let asked = desk.rest.clock().wall();
+    let to = Wall(asked.raw().saturating_add(AHEAD.raw()));
+    let start = from.max(oldest_kept(desk));
+    let read = desk
+        .rest
+        .ask(
+            |e, a, out| e.funding_income(start, to, a, out),
+            |b| account::income(&desk.contracts, b),
+        )
+        .await;
+    let rows = result_of(read.outcome)?;
+    let is_full = rows.len() >= usize::try_from(ROWS_LIMIT).unwrap_or(usize::MAX);
+    let last = rows.last().filter(|_| is_full);
+    Ok(OwnedFunding {
+        payments: payments_in(&rows, &desk.account.margin_asset),
+        asked,
+        next: last.map(|last| next_page(start, last.time)),
+    })
+}
+
+/// Payments of symbols of this session, in the margin asset.
+fn payments_in(rows: &[Income], margin_asset: &str) -> Vec<FundingPayment> {
+    let ours = rows
+        .iter()
+        .filter(|row| row.kind == IncomeKind::Funding && row.asset == margin_asset);
+    let payment = |row: &Income| {
+        Some(FundingPayment {
+            symbol: row.symbol?,
+            amount: Quote(row.amount_e8),
+            time: row.time,
+        })
+    };
+    ours.filter_map(payment).collect()
+}
+
+/// Where the page after a full one begins that began at `from` and ended with a payment at `last`: with the hour of
+/// that payment, of which more may follow; further on where one hour fills a page.
+fn next_page(from: Wall, last: Wall) -> Wall {
+    let whole = FundingHour(FundingHour::of(last).0 - 1).end();
+    if whole > from {
+        whole
+    } else {
+        Wall(last.max(from).raw().saturating_add(1_000_000))
+    }
 }
 
 async fn snapshot(desk: &Desk, contract: &Contract) -> Result<OwnedSnapshot, Refusal> {
@@ -204,4 +272,55 @@ pub async fn cancel_all(desk: &Desk, contract: &Contract) -> Outcome<()> {
         )
         .await
         .outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use phoenix_core::event::FundingPage;
+
+    const fn at(hour: i64, second: i64) -> Wall {
+        Wall((hour * 3_600 + second) * 1_000_000_000)
+    }
+
+    #[test]
+    fn a_full_page_is_followed_by_one_that_begins_with_its_last_hour() {
+        let page = |next| FundingPage {
+            payments: &[],
+            asked: at(500, 0),
+            next: Some(next),
+        };
+        let next = next_page(at(7, 1_800), at(16, 2));
+        assert_eq!(next, at(15, 1_800));
+        assert_eq!(page(next).through(), FundingHour(15), "16 may be cut");
+        // A page of one hour only: what follows it is new.
+        let next = next_page(at(15, 1_800), at(16, 2));
+        assert_eq!(next, Wall(at(16, 2).raw() + 1_000_000));
+        assert_eq!(page(next).through(), FundingHour(15));
+    }
+
+    #[test]
+    fn only_funding_of_our_symbols_in_the_margin_asset_is_taken() {
+        let row = |symbol: Option<u16>, kind, asset: &str, amount_e8| Income {
+            symbol: symbol.map(SymbolId),
+            kind,
+            amount_e8,
+            asset: asset.to_owned(),
+            time: at(8, 1),
+            transaction_id: 1,
+            trade_id: 0,
+        };
+        let rows = [
+            row(Some(0), IncomeKind::Funding, "USDC", -7),
+            row(Some(0), IncomeKind::Commission, "USDC", -6),
+            row(None, IncomeKind::Funding, "USDC", -5),
+            row(Some(1), IncomeKind::Funding, "USDT", -4),
+        ];
+        let payment = FundingPayment {
+            symbol: SymbolId(0),
+            amount: Quote(-7),
+            time: at(8, 1),
+        };
+        assert_eq!(payments_in(&rows, "USDC"), [payment]);
+    }
 }

@@ -15,6 +15,7 @@ fn ended() -> Recorder {
 fn books(trade_id: i64) -> Record {
     Record::Backfilled {
         symbol: "ETHUSDC".to_owned(),
+        from: None,
         trade_id,
     }
 }

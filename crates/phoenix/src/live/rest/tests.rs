@@ -124,3 +124,30 @@ async fn endings_are_sorted_by_what_they_can_have_done() {
         assert_eq!(read(place, Ok(answer)), Outcome::Unknown, "{status}");
     }
 }
+
+#[tokio::test]
+async fn the_weight_that_the_exchange_counts_is_told_to_the_hot_thread() {
+    let (listener, rest) = bound().await;
+    let (to_hot, mut hot) = mpsc::channel(1);
+    let metered = rest.metered(&to_hot);
+    let counted = "200 OK\r\nx-mbx-used-weight-1m: 1234";
+    let body = r#"{"serverTime":1700000000000}"#;
+    let _ = tokio::join!(ask_time(&metered), answer(&listener, counted, body));
+    let told = hot.try_recv();
+    assert!(
+        matches!(told, Ok(ToHot::Reply(OwnedReply::Weight(1_234)))),
+        "{told:?}"
+    );
+    // Without a count there is nothing to tell; the hot thread reads its own answers.
+    let _ = tokio::join!(ask_time(&metered), answer(&listener, "200 OK", body));
+    let elsewhere = metered.on_another_thread();
+    let _ = tokio::join!(ask_time(&elsewhere), answer(&listener, counted, body));
+    assert!(hot.try_recv().is_err());
+    // The meter keeps nobody alive.
+    drop(to_hot);
+    assert!(matches!(
+        hot.try_recv(),
+        Err(mpsc::error::TryRecvError::Disconnected)
+    ));
+    let _ = tokio::join!(ask_time(&metered), answer(&listener, counted, body));
+}

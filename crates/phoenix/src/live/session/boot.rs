@@ -53,12 +53,6 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
         .await
         .map_err(StartError::Venue)?;
     let listed = wanted(config, &info, is_wanted).map_err(StartError::Config)?;
-    for (symbol, _) in listed
-        .iter()
-        .filter(|(_, l)| l.status != ContractStatus::Trading)
-    {
-        tracing::warn!(symbol = %symbol.symbol, "the contract is not trading now; waiting until it is");
-    }
     let margin_asset = one_margin_asset(&listed)?;
     let mut contracts = Contracts::default();
     for (id, (_, listed)) in (0_u16..).zip(&listed) {
@@ -74,6 +68,9 @@ pub(super) async fn boot(setup: &Setup, rest: &Rest) -> Result<Booted, StartErro
     let ids =
         ClientIds::new(&instance(state_dir)?).map_err(|e| StartError::Venue(e.to_string()))?;
     let mut journal = Journal::open(&state_dir.join("journal.db"))?;
+    let began_ms = rest.clock().wall().as_millis();
+    let names = contracts.iter().map(|c| c.instrument.name.as_str());
+    journal.begin_symbols(names, began_ms)?;
     let state = journal.restart_state()?;
     let session = journal.open_session(&SessionStart {
         at_ms: jiff::Timestamp::now().as_millisecond(),
@@ -196,6 +193,9 @@ pub(super) fn wanted<'a>(
                     .iter()
                     .for_each(|issue| tracing::warn!("{issue}"));
                 errors.extend(findings.errors);
+                if listed.status != ContractStatus::Trading {
+                    tracing::warn!(symbol = %symbol.symbol, "the contract is not trading now; waiting until it is");
+                }
                 if !listed.perpetual {
                     errors.push(config.issue(&key, "is not a perpetual contract"));
                 }

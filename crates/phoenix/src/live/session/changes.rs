@@ -19,6 +19,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long a symbol that comes back is waited for while its orders are still being cancelled.
 const LEAVING_LIMIT: Duration = Duration::from_secs(10);
+/// Longest wait for the journal when a symbol is added.
+const BEGIN_LIMIT: Duration = Duration::from_secs(2);
 
 /// A look at the file, and who waits to hear what became of it.
 #[derive(Debug)]
@@ -147,6 +149,7 @@ impl Changes {
                 tracing::warn!(?error, "the change was not journalled");
             }
         }
+        self.begin(&plan, at_ms).await;
         let told = self.tell.send(Outside::Config(plan.events.clone())).await;
         if told.is_err() {
             tracing::debug!("a configuration change came after the end");
@@ -159,6 +162,26 @@ impl Changes {
             if let Some(level) = &self.log_level {
                 level.apply(after.log_level);
             }
+        }
+    }
+}
+
+impl Changes {
+    /// From when on the added symbols' trades and funding are ours is on disk before their first order, as at the start.
+    async fn begin(&self, plan: &Plan, at_ms: i64) {
+        for contract in plan.added.iter() {
+            let symbol = contract.instrument.name.clone();
+            if let Err(error) = self.recorder.record(Record::Began { symbol, at_ms }) {
+                tracing::error!(?error, "the beginning of a symbol was not journalled");
+            }
+        }
+        if plan.added.iter().next().is_none() {
+            return;
+        }
+        let recorder = self.recorder.clone();
+        let written = tokio::task::spawn_blocking(move || recorder.flush(BEGIN_LIMIT)).await;
+        if !matches!(written, Ok(true)) {
+            tracing::warn!("the journal is slow: a symbol begins before that is on disk");
         }
     }
 }

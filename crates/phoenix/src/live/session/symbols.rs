@@ -13,7 +13,7 @@ use crate::live::books::{continued, resume};
 use crate::live::wire::OwnedConfig;
 use phoenix_core::engine::SYMBOLS_MAX;
 use phoenix_core::engine::view::SymbolView;
-use phoenix_core::event::{ContractStatus, Resume};
+use phoenix_core::event::Resume;
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::params::ExchangeLimits;
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,11 +190,6 @@ impl Symbols {
     ) -> Result<OwnedConfig, Issue> {
         let name = symbol.symbol.as_str();
         let refuse = |why: String| config.issue(&format!("symbols.{name}.symbol"), why);
-        if listed.status != ContractStatus::Trading {
-            return Err(refuse(
-                "the contract is not trading now; save the file again when it is".to_owned(),
-            ));
-        }
         if listed.margin_asset != self.margin_asset {
             return Err(refuse(format!(
                 "is margined in {}, this instance trades in {}; run one instance for each margin asset",
@@ -250,10 +245,10 @@ mod tests {
     use crate::binance::decode::rest::reference::Unusable;
     use crate::journal::record::Position;
     use phoenix_core::engine::Engine;
-    use phoenix_core::event::{Config as CoreConfig, Event};
+    use phoenix_core::event::{Config as CoreConfig, ContractStatus, Event, TradesFrom};
     use phoenix_core::instrument::ethusdc;
     use phoenix_core::params::AccountParams;
-    use phoenix_core::units::{Lots, Now, Quote};
+    use phoenix_core::units::{FundingHour, Lots, Now, Quote};
 
     const HEAD: &str = "global:\n  total_notional_max: 1000000\nsymbols:\n";
 
@@ -298,7 +293,7 @@ mod tests {
                 entry_e8: 0,
                 at_ms: 1,
             }),
-            last_trade_id: Some(77),
+            backfill_from: Some(78),
             ..SymbolState::default()
         };
         Symbols::new(
@@ -390,13 +385,6 @@ mod tests {
             ),
             (
                 info(vec![Listed {
-                    status: ContractStatus::NotTrading,
-                    ..btc()
-                }]),
-                "not trading now",
-            ),
-            (
-                info(vec![Listed {
                     margin_asset: "USDT".to_owned(),
                     ..btc()
                 }]),
@@ -437,7 +425,8 @@ mod tests {
             fees: Quote(-7),
             funding: Quote(8),
             trade_id: Some(9),
-            backfill_from: None,
+            funding_through: Some(FundingHour(3)),
+            trades_from: Some(TradesFrom::Id(8)),
         };
         symbols.on_ended(ended(SymbolId(0), books));
         assert_eq!(symbols.first_leaving(&both), None);
@@ -451,6 +440,17 @@ mod tests {
         symbols.adopt(plan);
         assert_eq!(symbols.first_leaving(&both), None);
         assert!(symbols.ended.is_empty());
+    }
+
+    #[test]
+    fn a_contract_that_does_not_trade_yet_is_added_as_it_is_at_the_start_and_waits() {
+        let config = file(&[("ETHUSDC", "0.05"), ("BTCUSDC", "0.05")]);
+        let waiting = Listed {
+            status: ContractStatus::NotTrading,
+            ..listed("BTCUSDC")
+        };
+        let plan = symbols().plan(&config, &info(vec![waiting])).expect("fits");
+        assert_eq!(kinds(&plan), [('+', 1)]);
     }
 
     #[test]

@@ -209,14 +209,25 @@ fn the_other_requests_have_their_parameters() {
         .expect("encodes");
     assert!(unsigned(&desk, &out).contains("symbol=ETHUSDC&fromId=17&limit=1000&"));
     encoder
-        .income(
+        .user_trades_between(
+            desk.eth(),
+            (Wall::from_millis(5), Wall::from_millis(9)),
+            desk.auth(),
+            &mut out,
+        )
+        .expect("encodes");
+    assert!(unsigned(&desk, &out).contains("symbol=ETHUSDC&startTime=5&endTime=9&limit=1000&"));
+    encoder
+        .funding_income(
             Wall::from_millis(5),
             Wall::from_millis(9),
             desk.auth(),
             &mut out,
         )
         .expect("encodes");
-    assert!(unsigned(&desk, &out).contains("?startTime=5&endTime=9&limit=1000&"));
+    assert!(
+        unsigned(&desk, &out).contains("?incomeType=FUNDING_FEE&startTime=5&endTime=9&limit=1000&")
+    );
     encoder
         .set_leverage(desk.eth(), 5, desk.auth(), &mut out)
         .expect("encodes");
