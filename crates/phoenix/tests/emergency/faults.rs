@@ -56,6 +56,8 @@ fn cancelling_survives_an_exchange_that_fails_twice_first() {
         ("GET", ORDERS, RequestEffect::Cut, 2),
         ("DELETE", CANCEL_ALL, RequestEffect::Cut, 2),
     ]);
+    let garbled = RequestEffect::Refuse(Refusal::with_status(200, 200, "not a list"));
+    check_cancels(&[("GET", ORDERS, garbled, 2)]);
     // More failures than one cancel is tried for: the next round tries again.
     check_cancels(&[("DELETE", CANCEL_ALL, busy(), 7)]);
 }

@@ -296,10 +296,7 @@ fn cancel_open(
 fn go_on(outcome: Result<(), VenueError>) -> Result<(), VenueError> {
     match outcome {
         Err(error @ (VenueError::Denied { .. } | VenueError::Quiet(_))) => Err(error),
-        Ok(())
-        | Err(VenueError::Refused { .. } | VenueError::Silent { .. } | VenueError::Garbled(_)) => {
-            Ok(())
-        }
+        Ok(()) | Err(VenueError::Refused { .. } | VenueError::Silent { .. }) => Ok(()),
     }
 }
 

@@ -273,10 +273,7 @@ fn quiet_of(error: Option<&VenueError>) -> Option<Quiet> {
     match error {
         Some(VenueError::Quiet(quiet)) => Some(*quiet),
         Some(
-            VenueError::Denied { .. }
-            | VenueError::Refused { .. }
-            | VenueError::Silent { .. }
-            | VenueError::Garbled(_),
+            VenueError::Denied { .. } | VenueError::Refused { .. } | VenueError::Silent { .. },
         )
         | None => None,
     }

@@ -104,7 +104,7 @@ fn positions_text(positions: &Result<Vec<Position>, VenueError>) -> String {
 pub(super) fn status(target: &Target, shown: &Shown, is_json: bool) {
     let mut text = match &shown.clock {
         Ok(clock) => format!(
-            "reachable: its clock is {} ms ahead, round trip {} ms\n",
+            "reachable: its clock minus this machine's is {} ms, round trip {} ms\n",
             clock.offset_ms, clock.round_trip_ms
         ),
         Err(error) => format!("NOT reachable: {error}\n"),
