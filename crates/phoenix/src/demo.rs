@@ -5,6 +5,8 @@ use crate::binance::routes::Venue;
 use crate::binance::sign::Signer;
 use crate::config::Config;
 use crate::live::session::{self, Finished, Setup};
+use faults::Played;
+
 use crate::serve::Server;
 use crate::serve::auth::KeyConfig;
 use crate::serve::launch::Launch;
@@ -14,6 +16,8 @@ use secrecy::SecretString;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub mod faults;
 
 /// Play money's key: it works on the exchange that this process starts, and nowhere else.
 const KEY: &str = "demo-key";
@@ -31,6 +35,8 @@ pub struct Play {
     pub market: String,
     /// How long; `None` until somebody ends it.
     pub seconds: Option<Duration>,
+    /// Seed of the faults that are played, if any.
+    pub faults: Option<u64>,
 }
 
 /// A running embedded exchange and what is needed to trade on it.
@@ -142,11 +148,12 @@ fn market_of(stage: &Stage, name: &str) -> Result<(f64, f64, f64, f64, f64)> {
 ///
 /// # Errors
 /// When the exchange or the run cannot start.
-pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage)> {
+pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage, Vec<Played>)> {
     let Play {
         launch,
         market,
         seconds,
+        faults,
     } = play;
     let symbols = launch.symbols.clone();
     let stage = stage(launch)?;
@@ -157,7 +164,7 @@ pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage)> {
         market,
         symbols.join(", ")
     );
-    let finished = session::run(Setup {
+    let setup = Setup {
         config,
         config_path: None,
         venue: stage.venue.clone(),
@@ -168,6 +175,22 @@ pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage)> {
         clear_halt: false,
         seconds,
         log_level: None,
-    })?;
-    Ok((finished, stage))
+    };
+    let Some(seed) = faults else {
+        return Ok((session::run(setup)?, stage, Vec::new()));
+    };
+    let (finished, played) = std::thread::scope(|scope| {
+        let (stop, stopped) = std::sync::mpsc::channel();
+        let server = &stage.server;
+        let player = scope.spawn(move || faults::play(server, seed, seconds, &stopped));
+        let finished = session::run(setup);
+        drop(stop);
+        let played = player.join();
+        (finished, played)
+    });
+    // What is left of the last fault must not stand between this and the exchange's ledger.
+    let now_us = stage.server.now_us();
+    stage.server.with_venue(|venue| venue.lift_all(now_us));
+    let played = played.map_err(|_| anyhow::anyhow!("the player of faults panicked"))?;
+    Ok((finished?, stage, played))
 }

@@ -8,6 +8,10 @@
 mod connection;
 #[path = "exchange_wire/control.rs"]
 mod control;
+#[path = "exchange_wire/fault_requests.rs"]
+mod fault_requests;
+#[path = "exchange_wire/fault_streams.rs"]
+mod fault_streams;
 #[path = "exchange_wire/faults.rs"]
 mod faults;
 #[path = "exchange_wire/harness.rs"]

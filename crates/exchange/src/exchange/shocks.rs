@@ -123,3 +123,123 @@ impl Exchange {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{AccountId, NewOrder, ONE, TimeInForce};
+    use crate::exchange::ExchangeConfig;
+    use crate::flow::{FlowParams, Regime, SyntheticFlow};
+    use crate::symbol::SymbolSpec;
+
+    const SYMBOL: SymbolId = SymbolId(0);
+    const ACCOUNT: AccountId = AccountId(0);
+    const SECOND_US: u64 = 1_000_000;
+
+    fn venue() -> Exchange {
+        let symbols = vec![(SymbolSpec::ethusdc(), 2_500 * ONE)];
+        let mut exchange = Exchange::new(ExchangeConfig::new(SECOND_US, symbols), 3);
+        exchange.add_account(&[("USDC", 1_000_000 * ONE)]);
+        let flow = SyntheticFlow::new(FlowParams::new(Regime::Calm), 2_500 * ONE, 3);
+        exchange.attach_flow(SYMBOL, Box::new(flow));
+        exchange.advance(3 * SECOND_US);
+        exchange
+    }
+
+    fn mid(exchange: &Exchange) -> f64 {
+        exchange.mid_of(SYMBOL).expect("two sides") as f64 / ONE as f64
+    }
+
+    fn rest(exchange: &mut Exchange, side: Side, bps: i64) {
+        let mid = exchange.mid_of(SYMBOL).expect("two sides");
+        let tick = exchange.spec(SYMBOL).tick;
+        let price = (mid - side.sign() * decimal::mul_div(mid, bps, BPS)) / tick * tick;
+        let order = NewOrder::limit(SYMBOL, side, price, ONE / 100, TimeInForce::Gtx);
+        let now_us = exchange.now_us();
+        exchange.place(now_us, ACCOUNT, &order).expect("rests");
+    }
+
+    #[test]
+    fn a_crash_of_ten_percent_takes_two_seconds_and_stays() {
+        let mut exchange = venue();
+        let before = mid(&exchange);
+        let now_us = exchange.now_us();
+        let crash = Shock::Move {
+            bps: -1_000,
+            over_ms: 2_000,
+        };
+        exchange.shock(now_us, SYMBOL, crash).expect("a flow");
+        exchange.advance(now_us + SECOND_US);
+        let half = mid(&exchange) / before;
+        assert!((0.94..0.96).contains(&half), "{half}");
+        exchange.advance(now_us + 2 * SECOND_US + SECOND_US / 10);
+        let end = mid(&exchange) / before;
+        assert!((0.895..0.905).contains(&end), "{end}");
+        exchange.advance(now_us + 10 * SECOND_US);
+        let later = mid(&exchange) / before;
+        assert!((0.89..0.91).contains(&later), "{later}");
+    }
+
+    #[test]
+    fn a_gap_goes_through_the_ladder_at_once() {
+        let mut exchange = venue();
+        for bps in [20, 40, 60] {
+            rest(&mut exchange, Side::Buy, bps);
+        }
+        let before = mid(&exchange);
+        let now_us = exchange.now_us();
+        exchange
+            .shock(now_us, SYMBOL, Shock::Gap { bps: -100 })
+            .expect("a flow");
+        let seen = exchange.exposure_extremes(ACCOUNT, SYMBOL);
+        assert_eq!((seen.fills_buy, seen.open_orders), (3, 0));
+        exchange.advance(now_us + SECOND_US / 2);
+        let after = mid(&exchange) / before;
+        assert!((0.988..0.992).contains(&after), "{after}");
+    }
+
+    #[test]
+    fn a_sweep_takes_both_sides_and_the_price_returns() {
+        for (side, fills) in [
+            (None, (1, 1)),
+            (Some(Side::Sell), (1, 0)),
+            (Some(Side::Buy), (0, 1)),
+        ] {
+            let mut exchange = venue();
+            rest(&mut exchange, Side::Buy, 20);
+            rest(&mut exchange, Side::Sell, 20);
+            rest(&mut exchange, Side::Sell, 90);
+            let before = mid(&exchange);
+            let now_us = exchange.now_us();
+            let sweep = Shock::Sweep { side, bps: 50 };
+            exchange.shock(now_us, SYMBOL, sweep).expect("two sides");
+            let seen = exchange.exposure_extremes(ACCOUNT, SYMBOL);
+            assert_eq!((seen.fills_buy, seen.fills_sell), fills, "{side:?}");
+            exchange.advance(now_us + 5 * SECOND_US);
+            let after = mid(&exchange) / before;
+            assert!((0.998..1.002).contains(&after), "{side:?} {after}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let mut exchange = venue();
+        let now_us = exchange.now_us();
+        let mut refused = |shock| exchange.shock(now_us, SYMBOL, shock).expect_err("refused");
+        assert_eq!(refused(Shock::Gap { bps: 0 }), ShockError::Distance);
+        assert_eq!(refused(Shock::Gap { bps: 9_001 }), ShockError::Distance);
+        let sweep = Shock::Sweep {
+            side: None,
+            bps: -5,
+        };
+        assert_eq!(refused(sweep), ShockError::Distance);
+        let symbols = vec![(SymbolSpec::ethusdc(), 2_500 * ONE)];
+        let mut bare = Exchange::new(ExchangeConfig::new(SECOND_US, symbols), 3);
+        let mut refused = |shock| bare.shock(SECOND_US, SYMBOL, shock).expect_err("refused");
+        assert_eq!(
+            refused(Shock::Move { bps: 5, over_ms: 1 }),
+            ShockError::NoPush
+        );
+        assert_eq!(refused(Shock::Gap { bps: 5 }), ShockError::NoMid);
+    }
+}

@@ -9,9 +9,12 @@ use phoenix_exchange::flow::{FlowParams, Regime};
 
 use super::{Exit, ending};
 use crate::config::{LogFormat, LogLevel, LogRotation};
+use crate::demo::faults::{self, Played};
 use crate::demo::{self, Play};
+use crate::live::summary::Summary;
 use crate::live::usage::{self, EXCHANGE_THREAD};
 use crate::logging::{self, LogOptions};
+use crate::serve::Server;
 use crate::serve::launch::{LOOPED, Launch};
 
 /// Make a market on the embedded exchange, with nothing to set up.
@@ -26,6 +29,9 @@ pub struct DemoArgs {
     /// Seed of the synthetic market; the same seed gives the same market.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Play a random fault every half minute, to see it recover; the same seed plays the same faults.
+    #[arg(long)]
+    pub faults: bool,
     /// Symbols to trade.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = super::exchange::symbol, default_value = "ETHUSDC")]
     pub symbols: Vec<String>,
@@ -84,13 +90,40 @@ fn run(args: &DemoArgs, state_dir: &Path) -> anyhow::Result<Exit> {
         launch,
         market,
         seconds,
+        faults: args.faults.then_some(args.seed.unwrap_or(1)),
     };
-    let (finished, stage) = demo::run(play, state_dir)?;
+    let (finished, stage, played) = demo::run(play, state_dir)?;
     let usage = usage::measure(EXCHANGE_THREAD);
     let durable = ending::is_durable(&finished, &state_dir.join("journal.db"));
-    let exit = ending::tell(&finished, usage, durable, args.json);
+    let mut summary = Summary::of(&finished, usage, durable);
+    let exit = match args.faults {
+        true => {
+            judge(&mut summary, &played, &stage.server);
+            eprint!("{}", faults::text(&played));
+            ending::tell_faults(&finished, &summary, &played, args.json)
+        }
+        false => ending::tell_summary(&finished, &summary, None, args.json),
+    };
     stage.server.shutdown();
     Ok(exit)
+}
+
+/// Adds what the exchange saw to what the run says of itself: a promise is kept only when both agree.
+fn judge(summary: &mut Summary, played: &[Played], server: &Server) {
+    let net_max: Vec<(String, f64)> = summary
+        .per_symbol
+        .iter()
+        .map(|symbol| (symbol.symbol.clone(), symbol.net_max))
+        .collect();
+    let is_polite = server.with_venue(|venue| venue.witness.refused_418 == 0);
+    for (name, is_kept) in [
+        ("alive", faults::is_alive(played)),
+        ("bounded", faults::is_bounded(server, &net_max)),
+        ("polite", is_polite),
+    ] {
+        let kept = summary.promises.entry(name).or_insert(false);
+        *kept = *kept && is_kept;
+    }
 }
 
 /// The exchange that a demo asks for.

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::Exit;
+use crate::demo::faults::Played;
 use crate::journal::query::Reader;
 use crate::live::books::number;
 use crate::live::cold::Ended;
@@ -12,10 +15,28 @@ use crate::live::usage::Usage;
 
 /// Prints the summary: for people on standard error, or as one JSON object on standard output.
 pub fn tell(finished: &Finished, usage: Usage, durable: bool, json: bool) -> Exit {
-    let summary = Summary::of(finished, usage, durable);
+    tell_summary(finished, &Summary::of(finished, usage, durable), None, json)
+}
+
+/// As [`tell`] after a run with faults: a broken promise is a failure, and the object names the faults.
+pub fn tell_faults(finished: &Finished, summary: &Summary, played: &[Played], json: bool) -> Exit {
+    let exit = tell_summary(finished, summary, Some(played), json);
+    match (exit, summary.promises.values().all(|kept| *kept)) {
+        (Exit::Designed, false) => Exit::Failure,
+        (exit, _) => exit,
+    }
+}
+
+/// Prints a summary, and how the run ended as an exit code.
+pub fn tell_summary(
+    finished: &Finished,
+    summary: &Summary,
+    played: Option<&[Played]>,
+    json: bool,
+) -> Exit {
     eprint!("{}", summary.text(finished));
     if json {
-        let written = serde_json::to_value(&summary)
+        let written = with_faults(summary, played)
             .map_err(std::io::Error::other)
             .and_then(|value| super::output::emit_json(&value));
         if let Err(error) = written {
@@ -28,6 +49,14 @@ pub fn tell(finished: &Finished, usage: Usage, durable: bool, json: bool) -> Exi
         (Some(0), Ended::HotGone | Ended::ColdPanicked) => Exit::Panicked,
         (Some(_) | None, _) => Exit::Unclean,
     }
+}
+
+fn with_faults(summary: &Summary, played: Option<&[Played]>) -> serde_json::Result<Value> {
+    let mut value = serde_json::to_value(summary)?;
+    if let (Some(fields), Some(played)) = (value.as_object_mut(), played) {
+        fields.insert("faults".to_owned(), serde_json::to_value(played)?);
+    }
+    Ok(value)
 }
 
 /// Whether the journal, read anew, has the engine's position and funding of each symbol and every fill of the run.

@@ -21,7 +21,7 @@ impl Venue {
             return Err(FaultError::Full);
         }
         let id = self.faults.next_id();
-        let lasts = !fault.at_end.is_empty() || fault.parts.iter().any(lasts);
+        let lasts = self.is_lasting(&fault);
         for part in fault.parts {
             if !self.begin(id, now_us, part) {
                 self.end_rules(id);
@@ -39,6 +39,11 @@ impl Venue {
             });
         }
         Ok(id)
+    }
+
+    /// Whether a fault leaves something that must end.
+    pub fn is_lasting(&self, fault: &Fault) -> bool {
+        !fault.at_end.is_empty() || fault.parts.iter().any(lasts)
     }
 
     /// Ends a fault; `false` when it is not in force.

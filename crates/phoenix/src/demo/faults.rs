@@ -1,0 +1,339 @@
+//! Owns the faults of `phoenix demo --faults`: which come when, and how long the maker needed to recover, by the exchange's own ledger.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use phoenix_exchange::api::{Side, SymbolId};
+use phoenix_exchange::prng::Prng;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::MAKER;
+use crate::serve::Server;
+use crate::serve::faults::Fault;
+use crate::serve::faults::ask::Ask;
+
+/// Quiet time before the first fault, µs.
+const FIRST_US: u64 = 15_000_000;
+/// From the beginning of one fault to that of the next, µs.
+const EVERY_US: u64 = 30_000_000;
+/// How long a fault lasts, s.
+const LASTS_S: (i64, i64) = (3, 10);
+/// The promise `alive`: full two-sided quoting is back so soon after a fault, s.
+const RECOVERED_S_MAX: f64 = 10.0;
+/// Full quoting means this share of the orders that rested before, on each side (spec §8).
+const FULL_PERCENT: usize = 70;
+/// How often the ledger is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A fault that was played.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Played {
+    /// What was asked of the exchange.
+    pub fault: Value,
+    /// Seconds since the start.
+    pub at_s: f64,
+    /// How long it lasted.
+    pub lasted_s: f64,
+    /// From its end to full two-sided quoting; `null` when that did not come before the next fault or the end.
+    pub recovered_s: Option<f64>,
+    /// Whether it must count for `alive`: not when the demo ended within the time that recovery may take.
+    #[serde(skip)]
+    is_judged: bool,
+}
+
+/// The faults from which Phoenix recovers without a person, each drawn with equal chance.
+const REPERTOIRE: &[&str] = &[
+    r#"{"kind":"mute","streams":"depth"}"#,
+    r#"{"kind":"mute","streams":"user"}"#,
+    r#"{"kind":"mute","streams":"market-data"}"#,
+    r#"{"kind":"mute"}"#,
+    r#"{"kind":"lose","streams":"depth"}"#,
+    r#"{"kind":"lose","streams":"user","times":3}"#,
+    r#"{"kind":"delay","ms":3000}"#,
+    r#"{"kind":"trickle","ms":1000}"#,
+    r#"{"kind":"duplicate"}"#,
+    r#"{"kind":"swap"}"#,
+    r#"{"kind":"garble","streams":"market-data"}"#,
+    r#"{"kind":"garble","streams":"user"}"#,
+    r#"{"kind":"novel"}"#,
+    r#"{"kind":"hollow"}"#,
+    r#"{"kind":"freeze-book"}"#,
+    r#"{"kind":"wrong-route"}"#,
+    r#"{"kind":"half-open","sockets":"streams"}"#,
+    r#"{"kind":"close"}"#,
+    r#"{"kind":"cut"}"#,
+    r#"{"kind":"refuse","mode":"hang"}"#,
+    r#"{"kind":"server-shutdown"}"#,
+    r#"{"kind":"answer","code":-1007,"carried_out":true}"#,
+    r#"{"kind":"answer","code":-1007}"#,
+    r#"{"kind":"late","ms":3000,"times":3}"#,
+    r#"{"kind":"cut-answer"}"#,
+    r#"{"kind":"hold-answer","requests":"orders","ms":4000}"#,
+    r#"{"kind":"rate-limit-429","retry_after":2}"#,
+    r#"{"kind":"clock","ms":1500}"#,
+    r#"{"kind":"clock","ms":-6000}"#,
+    r#"{"kind":"reject","code":-5022}"#,
+    r#"{"kind":"reject","code":-2011,"times":5}"#,
+    r#"{"kind":"reject","code":-1008}"#,
+    r#"{"kind":"pretend","verb":"place","times":4}"#,
+    r#"{"kind":"ack-no-event"}"#,
+    r#"{"kind":"keepalive-401"}"#,
+    r#"{"kind":"html"}"#,
+    r#"{"kind":"listen-key-expire"}"#,
+    r#"{"kind":"listen-key-expire","event":false}"#,
+    r#"{"kind":"restart"}"#,
+    r#"{"kind":"maintenance"}"#,
+];
+
+/// The order in which faults come; the same seed gives the same.
+#[derive(Debug, Clone)]
+pub struct Programme {
+    prng: Prng,
+}
+
+impl Programme {
+    /// The programme of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            prng: Prng::new(seed),
+        }
+    }
+
+    /// The next fault as it is asked for, with its length.
+    pub fn next_fault(&mut self) -> Value {
+        let count = u64::try_from(REPERTOIRE.len()).unwrap_or(1);
+        let index = usize::try_from(self.prng.below(count)).unwrap_or(0);
+        let text = REPERTOIRE.get(index).copied().unwrap_or_default();
+        let mut fault: Value = serde_json::from_str(text).unwrap_or_default();
+        let seconds = self.prng.between(LASTS_S.0, LASTS_S.1);
+        if let Some(fields) = fault.as_object_mut() {
+            fields.insert("seconds".to_owned(), json!(seconds));
+        }
+        fault
+    }
+}
+
+/// Plays faults until told to stop; the channel's end is that word.
+pub fn play(
+    server: &Server,
+    seed: u64,
+    lasts: Option<Duration>,
+    stop: &Receiver<()>,
+) -> Vec<Played> {
+    let mut programme = Programme::new(seed);
+    let began_us = server.now_us();
+    let end_us = lasts.map(|lasts| began_us.saturating_add(micros(lasts)));
+    let mut played = Vec::new();
+    for turn in 0_u64.. {
+        let due_us =
+            began_us.saturating_add(FIRST_US.saturating_add(turn.saturating_mul(EVERY_US)));
+        if !wait_until(server, due_us, stop) {
+            break;
+        }
+        let fault = programme.next_fault();
+        let lasts_s = fault.get("seconds").and_then(Value::as_f64).unwrap_or(0.0);
+        let needs_us = ((lasts_s + RECOVERED_S_MAX) * 1e6) as u64;
+        if end_us.is_some_and(|end_us| server.now_us().saturating_add(needs_us) > end_us) {
+            break;
+        }
+        let next_us = due_us.saturating_add(EVERY_US);
+        played.extend(one(server, fault, (began_us, next_us), stop));
+    }
+    played
+}
+
+/// One fault, from its beginning to the recovery from it.
+fn one(
+    server: &Server,
+    fault: Value,
+    (began_us, next_us): (u64, u64),
+    stop: &Receiver<()>,
+) -> Option<Played> {
+    let before = open_orders(server);
+    let at_us = server.now_us();
+    let lasted_us = match inject(server, at_us, &fault) {
+        Ok(lasted_us) => lasted_us,
+        Err(error) => {
+            eprintln!("fault {fault} could not be played: {error}");
+            return None;
+        }
+    };
+    eprintln!("fault begins: {fault}");
+    wait_until(server, at_us.saturating_add(lasted_us), stop);
+    let ended_us = server.now_us();
+    eprintln!("fault ends: {fault}");
+    let mut recovered_s = None;
+    while recovered_s.is_none() && wait_until(server, server.now_us() + micros(LOOK), stop) {
+        if is_full(&open_orders(server), &before) {
+            recovered_s = Some(seconds(server.now_us() - ended_us));
+        } else if server.now_us() >= next_us {
+            break;
+        }
+    }
+    match recovered_s {
+        Some(recovered_s) => {
+            eprintln!("fault over: quoting in full {recovered_s:.2} s after its end")
+        }
+        None => eprintln!("fault over: quoting in full had not come back"),
+    }
+    let waited_s = seconds(server.now_us() - ended_us);
+    Some(Played {
+        fault,
+        at_s: seconds(at_us - began_us),
+        lasted_s: seconds(ended_us - at_us),
+        recovered_s,
+        is_judged: recovered_s.is_some() || waited_s > RECOVERED_S_MAX,
+    })
+}
+
+/// Injects a fault and returns how long it lasts, µs.
+fn inject(server: &Server, now_us: u64, fault: &Value) -> Result<u64, String> {
+    let told = fault.to_string();
+    let ask: Ask = serde_json::from_str(&told).map_err(|error| error.to_string())?;
+    server.with_venue(|venue| {
+        let mut fault = Fault::of(&ask, &told, venue).map_err(|error| error.to_string())?;
+        let lasts_us = fault.lasts_us.unwrap_or(0);
+        // What happens once is not waited for.
+        let is_lasting = venue.is_lasting(&fault);
+        fault.lasts_us = is_lasting.then_some(lasts_us);
+        venue
+            .inject(now_us, fault)
+            .map_err(|error| error.to_string())?;
+        Ok(if is_lasting { lasts_us } else { 0 })
+    })
+}
+
+/// Open orders of the maker: buys and sells, by symbol.
+fn open_orders(server: &Server) -> Vec<(usize, usize)> {
+    server.with_exchange(|exchange| {
+        let symbols: Vec<SymbolId> = exchange.symbols().map(|(symbol, _)| symbol).collect();
+        let sides = |symbol| {
+            let open = exchange.open_orders(MAKER, Some(symbol));
+            let buys = open.iter().filter(|order| order.side == Side::Buy).count();
+            (buys, open.len() - buys)
+        };
+        symbols.into_iter().map(sides).collect()
+    })
+}
+
+/// Whether each side of each symbol has its share of the orders that it had before, and at least one.
+fn is_full(now: &[(usize, usize)], before: &[(usize, usize)]) -> bool {
+    let enough = |now: usize, before: usize| now > 0 && now * 100 >= before * FULL_PERCENT;
+    let pairs = now.iter().zip(before);
+    pairs
+        .clone()
+        .all(|(now, before)| enough(now.0, before.0) && enough(now.1, before.1))
+}
+
+/// Waits; `false` when told to stop first.
+fn wait_until(server: &Server, until_us: u64, stop: &Receiver<()>) -> bool {
+    let left = Duration::from_micros(until_us.saturating_sub(server.now_us()));
+    matches!(stop.recv_timeout(left), Err(RecvTimeoutError::Timeout))
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
+/// Whether the maker was back in time after every fault that can be judged (promise `alive`).
+#[must_use]
+pub fn is_alive(played: &[Played]) -> bool {
+    played
+        .iter()
+        .filter(|fault| fault.is_judged)
+        .all(|fault| fault.recovered_s.is_some_and(|s| s <= RECOVERED_S_MAX))
+}
+
+/// Whether the exchange never saw the maker's position and open orders add up to more than `net_max` of a symbol (promise `bounded`).
+#[must_use]
+pub fn is_bounded(server: &Server, net_max: &[(String, f64)]) -> bool {
+    net_max.iter().all(|(name, net_max)| {
+        let Some(seen) = server.with_exchange(|exchange| {
+            let symbol = exchange.symbol_id(name)?;
+            Some(exchange.exposure_extremes(MAKER, symbol))
+        }) else {
+            return false;
+        };
+        let far = seen
+            .long_exposure_max
+            .max(seen.short_exposure_min.saturating_neg());
+        far as f64 / 1e8 <= net_max * (1.0 + 1e-9)
+    })
+}
+
+/// What was played, in a few lines.
+#[must_use]
+pub fn text(played: &[Played]) -> String {
+    let mut text = format!("faults played: {}\n", played.len());
+    for fault in played {
+        let recovered = match fault.recovered_s {
+            Some(seconds) => format!("recovered {seconds:.2} s after its end"),
+            None => "not recovered".to_owned(),
+        };
+        text.push_str(&format!(
+            "  at {:.0} s {}: {recovered}\n",
+            fault.at_s, fault.fault
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::launch::Launch;
+
+    #[test]
+    fn a_seed_makes_the_programme() {
+        let first = |seed| {
+            let mut programme = Programme::new(seed);
+            (0..20).map(|_| programme.next_fault()).collect::<Vec<_>>()
+        };
+        assert_eq!(first(7), first(7));
+        assert_ne!(first(7), first(8));
+        let seconds = |fault: &Value| fault["seconds"].as_i64().expect("a length");
+        assert!(first(7).iter().all(|f| (3..=10).contains(&seconds(f))));
+    }
+
+    #[test]
+    fn the_exchange_knows_every_fault_of_the_repertoire() {
+        let launch = Launch::default();
+        let server =
+            Server::bind(launch.listen, launch.config().expect("sound")).expect("a free port");
+        for text in REPERTOIRE {
+            let fault: Value = serde_json::from_str(text).expect("JSON");
+            let lasted_us = inject(&server, server.now_us(), &fault);
+            assert!(lasted_us.is_ok(), "{text}: {lasted_us:?}");
+            server.with_venue(|venue| venue.lift_all(venue.exchange.now_us()));
+        }
+    }
+
+    #[test]
+    fn full_means_both_sides_of_every_symbol() {
+        let before = [(18, 10), (18, 18)];
+        assert!(is_full(&[(13, 7), (18, 18)], &before));
+        assert!(!is_full(&[(12, 10), (18, 18)], &before));
+        assert!(!is_full(&[(18, 10), (18, 0)], &before));
+        assert!(!is_full(&[(1, 0)], &[(0, 0)]), "none is not full");
+    }
+
+    #[test]
+    fn late_or_missing_recovery_breaks_alive_unless_the_demo_ended_first() {
+        let played = |recovered_s, is_judged| Played {
+            fault: json!({"kind": "mute"}),
+            at_s: 15.0,
+            lasted_s: 5.0,
+            recovered_s,
+            is_judged,
+        };
+        assert!(is_alive(&[played(Some(9.9), true), played(None, false)]));
+        assert!(!is_alive(&[played(Some(10.1), true)]));
+        assert!(!is_alive(&[played(None, true)]));
+    }
+}
