@@ -11,6 +11,7 @@ pub mod health;
 pub mod output;
 pub mod outside;
 pub mod run;
+pub mod watchdog;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ struct Cli {
 enum Command {
     Demo(demo::DemoArgs),
     Run(run::RunArgs),
+    Watchdog(watchdog::WatchdogArgs),
     Exchange(exchange::ExchangeArgs),
     Drill(drill::DrillArgs),
     Health(health::HealthArgs),
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Demo(args) => demo::main(&args).into(),
         Command::Run(args) => run::main(&args).into(),
+        Command::Watchdog(args) => watchdog::main(&args).into(),
         Command::Exchange(args) => exchange::main(&args).into(),
         Command::Drill(args) => drill::main(&args).into(),
         Command::Health(args) => health::main(&args),

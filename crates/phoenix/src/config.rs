@@ -181,6 +181,16 @@ pub struct GlobalConfig {
     pub log_rotation: LogRotation,
     pub log_files_max: u32,
     pub liveness: LivenessConfig,
+    pub watchdog: WatchdogConfig,
+}
+
+/// `global.watchdog:`
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "see the key table")]
+pub struct WatchdogConfig {
+    pub stall: Duration,
+    pub restarts_max: u32,
+    pub restart_window: Duration,
 }
 
 /// `global.liveness:`

@@ -7,6 +7,7 @@ pub mod config;
 pub mod demo;
 pub mod drill;
 pub mod health;
+pub mod heartbeat;
 pub mod journal;
 pub mod live;
 pub mod lock;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 pub const HELP: &str = "\
 Exit codes: 0 as designed; 1 unexpected failure; 2 bad configuration, arguments or keys;
 3 another instance holds the account; 4 the venue could not be used; 5 stopped, but orders
-may still be open; 6 a panic or hang outside a symbol's logic, everything is cancelled. `health` has its own: 0 healthy, 1 warning, 2 severe.";
+may still be open; 6 a panic or hang outside a symbol's logic, everything is cancelled;
+7 the watchdog gave up restarting, everything is cancelled. `health` has its own: 0 healthy, 1 warning, 2 severe.";
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +26,29 @@ pub enum Exit {
     Unclean,
     /// A thread of ours panicked, hung, or ended by itself; nothing of ours is left at the exchange. A supervisor restarts.
     Panicked,
+    /// The watchdog has restarted often enough; nothing of ours is left at the exchange. Restarting does not help.
+    GaveUp,
 }
 
 impl Exit {
+    /// Every one.
+    const ALL: [Self; 8] = [
+        Self::Designed,
+        Self::Failure,
+        Self::Config,
+        Self::Busy,
+        Self::Venue,
+        Self::Unclean,
+        Self::Panicked,
+        Self::GaveUp,
+    ];
+
+    /// The one with this number; unknown numbers are failures.
+    pub fn of_code(code: u8) -> Self {
+        let known = Self::ALL.into_iter().find(|exit| exit.code() == code);
+        known.unwrap_or(Self::Failure)
+    }
+
     /// The number.
     pub const fn code(self) -> u8 {
         match self {
@@ -38,6 +59,7 @@ impl Exit {
             Self::Venue => 4,
             Self::Unclean => 5,
             Self::Panicked => 6,
+            Self::GaveUp => 7,
         }
     }
 }

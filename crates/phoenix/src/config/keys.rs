@@ -14,6 +14,8 @@ pub enum Section {
     Global,
     /// `global.liveness:`
     Liveness,
+    /// `global.watchdog:`
+    Watchdog,
     /// One item of `symbols:`
     Symbol,
     /// `symbols[].vol_scale:`
@@ -26,9 +28,10 @@ pub enum Section {
 
 impl Section {
     /// Every section that holds keys, in the order of the documentation.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Global,
         Self::Liveness,
+        Self::Watchdog,
         Self::Symbol,
         Self::VolScale,
         Self::Funding,
@@ -41,6 +44,7 @@ impl Section {
             Self::Root => "",
             Self::Global => "global",
             Self::Liveness => "liveness",
+            Self::Watchdog => "watchdog",
             Self::Symbol => "symbols",
             Self::VolScale => "vol_scale",
             Self::Funding => "funding",
@@ -53,7 +57,7 @@ impl Section {
         match self {
             Self::Root => None,
             Self::Global | Self::Symbol => Some(Self::Root),
-            Self::Liveness => Some(Self::Global),
+            Self::Liveness | Self::Watchdog => Some(Self::Global),
             Self::VolScale | Self::Funding | Self::Vpin => Some(Self::Symbol),
         }
     }

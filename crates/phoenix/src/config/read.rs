@@ -11,7 +11,7 @@ use super::raw::{Node, Value};
 use super::{
     Config, Findings, FundingConfig, GlobalConfig, LivenessConfig, LogFormat, LogLevel,
     LogRotation, MarginType, OrderChannel, SYMBOLS_MAX, StrategyKind, SymbolConfig, Venue,
-    VolScaleConfig, VpinConfig,
+    VolScaleConfig, VpinConfig, WatchdogConfig,
 };
 
 /// What reading gives: findings, and a configuration when no value was wrong.
@@ -161,6 +161,15 @@ impl Group<'_, '_, '_> {
                 .unwrap_or(LogRotation::Daily),
             log_files_max: self.int("log_files_max"),
             liveness: self.inner(Section::Liveness).liveness(),
+            watchdog: self.inner(Section::Watchdog).watchdog(),
+        }
+    }
+
+    fn watchdog(&mut self) -> WatchdogConfig {
+        WatchdogConfig {
+            stall: self.time("stall_ms"),
+            restarts_max: self.int("restarts_max"),
+            restart_window: self.time("restart_window_s"),
         }
     }
 

@@ -120,7 +120,9 @@ fn every_key_of_the_table_is_read_and_every_default_recorded() {
         let parent = match key.section {
             keys::Section::Root => String::new(),
             keys::Section::Global => "global".to_owned(),
-            keys::Section::Liveness => "global.liveness".to_owned(),
+            keys::Section::Liveness | keys::Section::Watchdog => {
+                format!("global.{}", key.section.name())
+            }
             keys::Section::Symbol => "symbols.ETHUSDC".to_owned(),
             keys::Section::VolScale | keys::Section::Funding | keys::Section::Vpin => {
                 format!("symbols.ETHUSDC.{}", key.section.name())

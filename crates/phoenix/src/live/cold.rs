@@ -12,6 +12,7 @@ pub use ask::{Desk, account_now, cancel_all, open_orders};
 use super::books::Books;
 use super::notices::words;
 use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
+use crate::heartbeat::{Pulse, Watched};
 use crate::journal::record::{Class, Halt, Notice as NoticeRecord, Record};
 use crate::journal::writer::{Backlog, Recorder};
 use phoenix_core::action::Action;
@@ -92,6 +93,8 @@ pub struct Cold {
     deadline: Option<Instant>,
     panic_at: Option<Instant>,
     stopping_since: Option<Instant>,
+    pulse: Pulse,
+    watched: Watched,
     sampled_at: Instant,
     pruned_at: Instant,
     positions: Vec<(SymbolId, i64)>,
@@ -139,6 +142,8 @@ pub struct ColdSetup {
     pub report: Sources,
     /// A file whose existence is the kill switch.
     pub kill_file: Option<PathBuf>,
+    /// Where completed work is counted.
+    pub pulse: Pulse,
     /// Length of the run, if bounded.
     pub seconds: Option<Duration>,
     /// When a drill wants this side to panic.
@@ -167,6 +172,8 @@ impl Cold {
             journal_error: None,
             panic_at: setup.panic_after.map(|after| now + after),
             stopping_since: None,
+            pulse: setup.pulse,
+            watched: Watched::No,
             sampled_at: now,
             pruned_at: now,
             positions: Vec::new(),
@@ -268,6 +275,7 @@ impl Cold {
     async fn begin_stop(&mut self) {
         if self.stopping_since.is_none() {
             tracing::info!("stopping: cancelling everything");
+            self.pulse.on_stopping();
             self.stopping_since = Some(Instant::now());
             self.stop_began_ns = Some(self.desk.rest.clock().mono().raw());
             self.tell_hot(super::hot::STOP).await;
@@ -294,8 +302,10 @@ impl Cold {
         if self.panic_at.is_some_and(|at| Instant::now() >= at) {
             panic!("injected fault: the cold thread panics");
         }
+        self.pulse.on_cold_round();
         self.watch_journal();
         self.report();
+        self.watch_watchdog();
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
             self.deadline = None;
             self.begin_stop().await;
@@ -499,6 +509,25 @@ impl Cold {
     pub fn on_alert(&mut self, code: &'static str, text: &str) {
         self.codes.insert(code);
         self.keep_alert(format!("-: {text}"));
+    }
+
+    /// The engine trades on without its watchdog: the exchange's dead-man switch stands behind it still.
+    fn watch_watchdog(&mut self) {
+        let was = std::mem::replace(&mut self.watched, self.pulse.watched());
+        if was == Watched::Gone || self.watched != Watched::Gone {
+            return;
+        }
+        const TEXT: &str = "the watchdog is gone: trading goes on under the exchange's dead-man switch alone; restart both when you can";
+        tracing::error!(code = "watchdog_gone", "{TEXT}");
+        self.codes.insert("watchdog_gone");
+        self.keep_alert(format!("-: {TEXT}"));
+        self.record(Record::Notice(NoticeRecord {
+            at_ms: self.view.now.wall.as_millis(),
+            level: Severity::Severe as u8,
+            code: "watchdog_gone".to_owned(),
+            symbol: None,
+            text: TEXT.to_owned(),
+        }));
     }
 
     fn keep_alert(&mut self, text: String) {

@@ -18,6 +18,7 @@ use crate::binance::decode::user::UserDecoder;
 use crate::binance::decode::{AccountScope, Control, Decoded};
 use crate::binance::limits::Used;
 use crate::binance::routes::Venue;
+use crate::heartbeat::{Counts, Pulse};
 use crate::net::NetError;
 use outbox::Outbox;
 use phoenix_core::action::{Action, Actions};
@@ -87,6 +88,8 @@ pub struct HotSetup {
     pub faults: Vec<Planned>,
     /// What of the shell can change while it runs.
     pub tuning: Tuning,
+    /// Where completed work is counted.
+    pub pulse: Pulse,
 }
 
 /// The hot thread's state.
@@ -116,6 +119,8 @@ pub struct Hot {
     is_over: bool,
     faults: Vec<Planned>,
     started: Mono,
+    pulse: Pulse,
+    counts: Counts,
 }
 
 impl Hot {
@@ -164,6 +169,8 @@ impl Hot {
             is_over: false,
             faults: setup.faults,
             started: now,
+            pulse: setup.pulse,
+            counts: Counts::default(),
         };
         for config in &setup.symbols {
             hot.step(&config.event());
@@ -186,6 +193,8 @@ impl Hot {
             self.send_view();
             self.set_timer();
             self.outbox.send_backlog();
+            self.counts.cycles += 1;
+            self.pulse.on_cycle(self.counts);
         }
         self.outbox.finish().await;
         self.user.close().await;
@@ -292,6 +301,7 @@ impl Hot {
                 let is_over = matches!(event, Event::Account(Account::ListenKeyExpired));
                 self.actions.clear();
                 contain::step(&mut self.engine, now, &event, &mut self.actions);
+                self.counts.on_step(&self.actions);
                 let told = ToCold::of_account(&event, now);
                 self.carry_out(now);
                 if let Some(message) = told {
@@ -371,6 +381,7 @@ impl Hot {
     }
 
     fn on_answer(&mut self, answered: &Answered) {
+        self.counts.acks += u64::from(matches!(answered.outcome, Outcome::Accepted(_)));
         if let Outcome::Refused(refusal) = answered.outcome
             && refusal.why == Why::Clock
         {
@@ -383,6 +394,7 @@ impl Hot {
         let now = self.clock.now();
         self.actions.clear();
         contain::step(&mut self.engine, now, event, &mut self.actions);
+        self.counts.on_step(&self.actions);
         self.carry_out(now);
     }
 
@@ -487,6 +499,10 @@ impl Hot {
         self.view_at = now.mono.after(VIEW_EVERY);
         self.actions.clear();
         contain::refresh_view(&mut self.engine, now, &mut self.actions);
+        // A dry run has nothing at the exchange that could stand on old data.
+        if self.paper.is_none() {
+            self.pulse.on_view(self.engine.view());
+        }
         let view = Box::new(self.engine.view().clone());
         self.tell(ToCold::View(view));
         self.carry_out(now);

@@ -24,6 +24,7 @@ use crate::binance::routes::Venue;
 use crate::binance::sign::Signer;
 use crate::config::params::ShellParams;
 use crate::config::{Config, Issue, OrderChannel as ChannelChoice};
+use crate::heartbeat::{self, Pulse};
 use crate::journal::JournalError;
 use crate::lock::{InstanceLock, LockError};
 use crate::logging::LevelHandle;
@@ -172,6 +173,11 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let lock = InstanceLock::take(&setup.config.global.state_dir, &setup.fingerprint, &since)?;
     let clock = Clock::default();
     let page = page::open(&setup, &clock).await;
+    let pulse = Pulse::default();
+    // Only from here on: what it hears first tells the watchdog that this process holds the account.
+    if let Some(socket) = heartbeat::socket() {
+        tokio::spawn(heartbeat::keep(pulse.clone(), clock.clone(), socket));
+    }
     let host = Endpoint::parse(setup.venue.rest())?;
     let ws_api = ws_api_of(&setup)?;
     let (tuner, tuning) = tuning::channel(ShellParams::of(&setup.config.global));
@@ -198,6 +204,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
             dry_run: setup.dry_run,
             faults: faults.clone(),
             tuning,
+            pulse: pulse.clone(),
         },
         Orders {
             rest: rest.on_another_thread(),
@@ -258,6 +265,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
             state_dir: setup.config.global.state_dir.clone(),
         },
         kill_file: booted.kill_file.clone(),
+        pulse: pulse.clone(),
         seconds: setup.seconds,
         panic_after: faults
             .iter()
@@ -282,6 +290,10 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         end::abandon(&to_hot, &hot).await;
     }
     drop(to_hot);
+    match ended {
+        Ended::Stopped | Ended::Abandoned => pulse.on_stopping(),
+        Ended::HotGone | Ended::ColdPanicked => pulse.on_crashed(),
+    }
     let means = if setup.dry_run {
         Means::Look
     } else {

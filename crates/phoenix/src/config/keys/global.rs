@@ -84,6 +84,14 @@ pub(super) const KEYS: &[Key] = rows! {
         dead_man_s: Time, Default("30"), "s", From("5", "30"), Live,
             "Time after which the exchange cancels our orders unless it is re-armed.";
     }
+    Watchdog {
+        stall_ms: Time, Default("3000"), "ms", From("1000", "30000"), Restart,
+            "`phoenix watchdog`: standstill of the trading process after which everything is cancelled and it is ended.";
+        restarts_max: Int, Default("5"), "", From("0", "100"), Restart,
+            "`phoenix watchdog`: restarts within `restart_window_s` after which the next failure is the last.";
+        restart_window_s: Time, Default("600"), "s", From("60", "86400"), Restart,
+            "`phoenix watchdog`: time in which restarts are counted.";
+    }
 };
 
 pub(super) const OBSOLETE: &[Obsolete] = &[

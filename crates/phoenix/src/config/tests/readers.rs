@@ -185,8 +185,13 @@ fn every_key_that_needs_a_restart_is_read_outside_the_configuration() {
         rests.any(|next| next.is_none_or(|c| !c.is_alphanumeric() && c != '_'))
     };
     for key in keys::all().filter(|key| key.change == Change::Restart) {
+        // A time loses its unit when it is read.
+        let field = match key.kind {
+            Kind::Time => key.name.trim_end_matches(&format!("_{}", key.unit)),
+            _ => key.name,
+        };
         assert_eq!(
-            is_read(key.name),
+            is_read(field),
             !is_excepted(READ_ELSEWHERE, key),
             "{}: nothing reads it, or its exception is out of date",
             key.name
