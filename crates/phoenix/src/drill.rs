@@ -149,8 +149,6 @@ pub enum LimitTrick {
     DiskFull,
     /// Files may grow again.
     DiskFree,
-    /// No further memory is given.
-    MemoryFull,
 }
 
 /// What must come of a drill; seconds.

@@ -133,6 +133,7 @@ impl Course<'_> {
         self.marks.end_us = wall_us();
         self.stage.top()?.signal(Signal::Term)?;
         let has_ended = self.watch_until(END_LIMIT, Self::has_ended)?;
+        self.end_orphan()?;
         let exit = self.stage.top()?.ended().and_then(|status| status.code());
         let summary = self.stage.top()?.output();
         if !has_ended {
@@ -159,6 +160,15 @@ impl Course<'_> {
         self.stage.end_processes();
         let log = self.stage.log().lines();
         Ok(Evidence { log, ..evidence })
+    }
+
+    /// A quoting process whose watchdog is gone is asked to end as well.
+    fn end_orphan(&mut self) -> Result<()> {
+        if let Some(orphan) = self.stage.noted_maker() {
+            super::process::send(orphan, Signal::Term)?;
+            self.watch_until(END_LIMIT, |c| Ok(c.stage.noted_maker().is_none()))?;
+        }
+        Ok(())
     }
 
     fn sample(&mut self) -> Result<()> {

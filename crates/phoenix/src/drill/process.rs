@@ -225,20 +225,6 @@ pub fn limit_files(id: u32, bytes: Option<u64>) -> Result<()> {
     Ok(())
 }
 
-/// Gives a process no memory beyond what it has now.
-///
-/// # Errors
-/// When its size cannot be read or the system refuses.
-pub fn limit_memory(id: u32) -> Result<()> {
-    let limit = Rlimit {
-        // Any new mapping fails; zero is below what every process has.
-        current: Some(0),
-        maximum: None,
-    };
-    prlimit(Some(pid(id)?), Resource::As, limit).context("limit of memory")?;
-    Ok(())
-}
-
 /// Whether a process exists and its arguments name `word`: only then is it one of ours.
 #[must_use]
 pub fn is_ours(id: u32, word: &str) -> bool {

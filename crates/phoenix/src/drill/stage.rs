@@ -2,7 +2,7 @@
 
 use super::control::Control;
 use super::judge::Books;
-use super::process::{Log, Process, is_ours, limit_files, limit_memory, send, wall_us};
+use super::process::{Log, Process, is_ours, limit_files, send, wall_us};
 use super::timeline::Rules;
 use super::{FileTrick, LimitTrick, Setting, Signal, Who};
 use crate::journal::query::Reader;
@@ -194,7 +194,7 @@ impl Stage {
     pub fn start_second(&mut self) -> Result<()> {
         let mut command = self.phoenix("run", "second.yaml");
         let file = self.folder.join("second.log");
-        self.second = Some(Process::start(&mut command, &file, &Log::default())?);
+        self.second = Some(Process::start(&mut command, &file, &self.log)?);
         Ok(())
     }
 
@@ -262,7 +262,8 @@ impl Stage {
         }
     }
 
-    fn noted_maker(&self) -> Option<u32> {
+    /// The quoting process that the lock file notes, if it lives.
+    pub fn noted_maker(&self) -> Option<u32> {
         let locks = fs::read_dir(self.state()).ok()?.filter_map(Result::ok);
         let mut notes = locks
             .map(|entry| entry.path())
@@ -332,7 +333,6 @@ impl Stage {
         match trick {
             LimitTrick::DiskFull => limit_files(maker, Some(0))?,
             LimitTrick::DiskFree => limit_files(maker, None)?,
-            LimitTrick::MemoryFull => limit_memory(maker)?,
         }
         Ok(at)
     }

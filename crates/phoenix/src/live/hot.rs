@@ -515,6 +515,7 @@ impl Hot {
             match planned.fault {
                 Fault::Hot => panic!("injected fault: the hot thread panics"),
                 Fault::Cold => {}
+                Fault::Memory => faults::exhaust_memory(),
                 Fault::Strategy(fault, symbol) => {
                     if let Some(contract) = self.contracts.by_name(symbol.as_bytes()) {
                         self.engine.inject(contract.id, fault);

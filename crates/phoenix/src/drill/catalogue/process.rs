@@ -184,23 +184,16 @@ pub(super) const BROKEN_INSIDE: &[Drill] = &[
     },
     Drill {
         name: "out-of-memory",
-        about: "The process gets no further memory: it aborts, the watchdog cancels and starts it again.",
+        about: "The process gets no further memory and needs some: it aborts, the watchdog cancels and starts it again.",
         production: "Give the machine memory or move other programs off it; a limit on the unit should be twice what `phoenix health` shows.",
         plays: &["F20"],
         setting: Setting {
             watched: true,
-            market: "lively",
+            inner_fault: Some("out-of-memory@25s"),
             ..PLAIN
         },
-        steps: &[
-            Step::Limit(LimitTrick::MemoryFull),
-            Step::AwaitEmpty(seconds(20)),
-        ],
-        expect: Expect {
-            // How soon it asks for memory is its own affair; from then on it is dead.
-            off_book_s: Some(20.0),
-            ..RESTARTED
-        },
+        steps: &[STRUCK],
+        expect: RESTARTED,
     },
 ];
 
@@ -220,7 +213,7 @@ pub(super) const SURROUNDINGS: &[Drill] = &[
             Step::Limit(LimitTrick::DiskFree),
         ],
         expect: Expect {
-            detect: Some((&["journal_failed", "journal_unwritable"], 5.0)),
+            detect: Some((&["journal_failed", "journal_unwritable"], 10.0)),
             ..QUIET
         },
     },
@@ -297,15 +290,14 @@ pub(super) const SURROUNDINGS: &[Drill] = &[
     },
     Drill {
         name: "second-instance",
-        about: "A second Phoenix is started on the account from another machine: quoting stops with an alert of level 3.",
+        about: "A second Phoenix is started on the account from another machine: it sees foreign orders, says so at level 3 and never quotes; the first trades on.",
         production: "Stop one of the two, then resume the other (`kill -USR2`, or `--clear-halt` at its start).",
         plays: &["F32"],
         setting: PLAIN,
         steps: &[Step::StartSecond, Step::Wait(seconds(15)), Step::EndSecond],
         expect: Expect {
             detect: Some((&["second_instance"], 15.0)),
-            off_book_s: Some(16.0),
-            recovered_s: None,
+            kept_share: Some(0.95),
             ..QUIET
         },
     },

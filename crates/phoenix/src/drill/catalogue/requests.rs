@@ -430,33 +430,42 @@ pub(super) const REFUSED: &[Drill] = &[
         plays: &["F24", "F32"],
         setting: Setting {
             market: "lively",
+            liveness: Some("reconcile_interval_ms: 5000"),
             ..PLAIN
         },
         steps: &[
             Step::Fault(r#"{"kind":"lie-open-orders"}"#),
             STIR,
-            Step::Wait(seconds(35)),
+            Step::Wait(seconds(14)),
             Step::EndFaults,
+            // Until the next two comparisons have found the truth again.
+            Step::Wait(seconds(14)),
         ],
         expect: Expect {
-            recovered_s: Some(35.0),
+            recovered_s: Some(5.0),
             ..QUIET
         },
     },
     Drill {
         name: "lying-position",
-        about: "The exchange's answers report a position that we do not have, for ten seconds.",
+        about: "The exchange's answers report a position that we do not have, until it tells the truth again.",
         production: "Compare the position on the exchange's own page with `phoenix health`. Stop with the kill file if they differ for longer than a minute.",
         plays: &["F12", "F32"],
-        setting: PLAIN,
+        setting: Setting {
+            market: "lively",
+            liveness: Some("reconcile_interval_ms: 5000"),
+            ..PLAIN
+        },
         steps: &[
             Step::Account(r#"{"kind":"lie-position","symbol":"ETHUSDC","by":"0.1"}"#),
-            Step::Wait(seconds(40)),
+            Step::Wait(seconds(14)),
             Step::EndFaults,
+            // Until the next two comparisons have found the truth again.
+            Step::Wait(seconds(14)),
         ],
         expect: Expect {
-            detect: Some((&["position_repaired"], 40.0)),
-            recovered_s: Some(35.0),
+            detect: Some((&["position_repaired"], 14.0)),
+            recovered_s: Some(5.0),
             ..QUIET
         },
     },

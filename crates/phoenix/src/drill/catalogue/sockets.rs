@@ -165,6 +165,9 @@ pub(super) const DRILLS: &[Drill] = &[
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
-        expect: AWAY,
+        expect: Expect {
+            detect: Some((LOST, 3.5)),
+            ..AWAY
+        },
     },
 ];

@@ -227,7 +227,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
         about: "The book ticker falls silent while depth goes on: one witness less, no reason to stop.",
         production: "Nothing: depth alone carries the quotes, the ticker is a witness.",
         plays: &["F1"],
-        setting: PLAIN,
+        setting: LEARNT,
         steps: &[
             Step::Fault(r#"{"kind":"mute","streams":"book-ticker"}"#),
             Step::Wait(seconds(8)),
