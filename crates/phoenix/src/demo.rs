@@ -5,7 +5,7 @@ use crate::binance::routes::Venue;
 use crate::binance::sign::Signer;
 use crate::config::Config;
 use crate::live::session::{self, Finished, Setup};
-use faults::Played;
+use faults::Outcome;
 
 use crate::serve::Server;
 use crate::serve::auth::KeyConfig;
@@ -148,7 +148,7 @@ fn market_of(stage: &Stage, name: &str) -> Result<(f64, f64, f64, f64, f64)> {
 ///
 /// # Errors
 /// When the exchange or the run cannot start.
-pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage, Vec<Played>)> {
+pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage, Outcome)> {
     let Play {
         launch,
         market,
@@ -177,7 +177,7 @@ pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage, Vec<Played>
         log_level: None,
     };
     let Some(seed) = faults else {
-        return Ok((session::run(setup)?, stage, Vec::new()));
+        return Ok((session::run(setup)?, stage, Outcome::default()));
     };
     let (finished, played) = std::thread::scope(|scope| {
         let (stop, stopped) = std::sync::mpsc::channel();

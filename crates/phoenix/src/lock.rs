@@ -175,7 +175,7 @@ pub fn standing(state_dir: &Path, fingerprint: &str) -> Standing {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Standing::Free,
         Err(error) => return unknown(error),
     };
-    // Shared, and released at once with the file: it does not keep a session from starting.
+    // Shared, and released at once with the file: only a session that starts within these microseconds would find it held.
     match file.try_lock_shared() {
         Ok(()) => Standing::Free,
         Err(TryLockError::WouldBlock) => Standing::Held(holder(&mut file)),

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 const ETH: SymbolId = SymbolId(0);
 const KEY: &str = "watchdog-key";
 const SECRET: &str = "watchdog-secret";
-/// Orders of a full ladder on both sides.
-const FULL: usize = 14;
+/// Orders that only a two-sided ladder of seven layers has; with a position its growing side is shorter than the other.
+const QUOTED: usize = 9;
 /// Longest wait for a state; machines here are shared and slow.
 const LIMIT: Duration = Duration::from_secs(90);
 /// What the aim of five seconds becomes on such a machine; what was measured is printed.
@@ -97,8 +97,16 @@ impl Bench {
 
     /// A watchdog whose lines and whose child's lines go to the file of this name.
     fn watchdog(&self, log: &str, fault: Option<&str>) -> Owned {
-        let log = File::create(self.file(log)).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_phoenix"));
+        if let Some(fault) = fault {
+            command.env("PHOENIX_FAULT", fault);
+        }
+        self.start(command, log)
+    }
+
+    /// The same through a program that the command begins with.
+    fn start(&self, mut command: Command, log: &str) -> Owned {
+        let log = File::create(self.file(log)).expect("a file");
         command
             .args(["watchdog", "-c"])
             .arg(self.file("phoenix.yaml"))
@@ -109,9 +117,6 @@ impl Bench {
             .env("XDG_RUNTIME_DIR", self.folder.path())
             .stdout(log.try_clone().expect("the same file"))
             .stderr(log);
-        if let Some(fault) = fault {
-            command.env("PHOENIX_FAULT", fault);
-        }
         Owned(command.spawn().expect("the watchdog starts"))
     }
 
@@ -120,8 +125,15 @@ impl Bench {
             .with_exchange(|exchange| exchange.open_order_count(MAKER, ETH))
     }
 
-    fn wait_for_full(&self) {
-        wait_for("a full ladder", || self.open() == FULL);
+    fn wait_for_quotes(&self) {
+        let began = Instant::now();
+        while self.open() < QUOTED {
+            if began.elapsed() > LIMIT {
+                let log = read(&self.file("log"));
+                panic!("{} orders are too few: {log}", self.open());
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// The trading process that was started last.
@@ -144,7 +156,7 @@ impl Bench {
         kill_process(child, signal).expect("a signal");
         wait_for("the empty book", || self.open() == 0);
         let off_book = began.elapsed();
-        self.wait_for_full();
+        self.wait_for_quotes();
         eprintln!(
             "{what}: off the book after {off_book:?}, quoting again after {:?}",
             began.elapsed()
@@ -183,7 +195,7 @@ fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
 fn a_stopped_and_a_killed_process_are_off_the_book_in_seconds_and_replaced() {
     let bench = Bench::new();
     let mut watchdog = bench.watchdog("log", None);
-    bench.wait_for_full();
+    bench.wait_for_quotes();
     bench.strike("SIGSTOP", Signal::STOP);
     bench.strike("SIGKILL", Signal::KILL);
     let last = bench.child();
@@ -217,7 +229,7 @@ fn a_stopped_and_a_killed_process_are_off_the_book_in_seconds_and_replaced() {
 fn a_strategy_that_never_returns_is_found_by_its_counters_and_given_up_on_request() {
     let bench = Bench::new();
     let mut watchdog = bench.watchdog("log", Some("strategy-loop:ETHUSDC@8s"));
-    bench.wait_for_full();
+    bench.wait_for_quotes();
     wait_for("the empty book", || bench.open() == 0);
     let log = read(&bench.file("log"));
     assert!(log.contains("completes no cycle"), "{log}");
@@ -232,14 +244,14 @@ fn a_strategy_that_never_returns_is_found_by_its_counters_and_given_up_on_reques
 fn a_process_whose_watchdog_is_killed_trades_on_says_so_and_is_left_alone_by_another_watchdog() {
     let bench = Bench::new();
     let mut first = bench.watchdog("log", None);
-    bench.wait_for_full();
+    bench.wait_for_quotes();
     let child = Orphan(bench.child());
     kill_process(first.pid(), Signal::KILL).expect("a signal");
     first.end();
     wait_for("the alert", || {
         read(&bench.file("log")).contains("watchdog_gone")
     });
-    bench.wait_for_full();
+    bench.wait_for_quotes();
     assert!(is_alive(child.0));
     let mut second = bench.watchdog("second", None);
     let status = second.end();
@@ -248,5 +260,58 @@ fn a_process_whose_watchdog_is_killed_trades_on_says_so_and_is_left_alone_by_ano
     assert!(is_alive(child.0) && bench.open() > 0, "{log}");
     kill_process(child.0, Signal::TERM).expect("a signal");
     wait_for("its end", || bench.open() == 0 && !is_alive(child.0));
+    bench.server.shutdown();
+}
+
+/// A command that makes what follows it process 1 of a namespace of its own; `None` where that is not allowed.
+fn as_process_1() -> Option<Command> {
+    let base = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+    for more in [&[][..], &["--map-root-user"][..]] {
+        let mut probe = Command::new("unshare");
+        let probed = probe.args(base).args(more).arg("true").output();
+        if probed.is_ok_and(|output| output.status.success()) {
+            let mut command = Command::new("unshare");
+            command.args(base).args(more);
+            command.arg(env!("CARGO_BIN_EXE_phoenix"));
+            return Some(command);
+        }
+    }
+    None
+}
+
+/// The only child of a process.
+fn child_of(parent: Pid) -> Pid {
+    let wanted = parent.as_raw_nonzero().to_string();
+    for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
+        let stat = read(&entry.path().join("stat"));
+        let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' '));
+        if fields.and_then(|mut f| f.nth(1)) == Some(wanted.as_str()) {
+            let number = entry.file_name().to_string_lossy().parse();
+            return Pid::from_raw(number.expect("a number")).expect("a process id");
+        }
+    }
+    panic!("{wanted} has no child");
+}
+
+#[test]
+fn as_process_1_of_a_container_it_reaps_restarts_and_ends() {
+    let Some(command) = as_process_1() else {
+        eprintln!("SKIPPED: namespaces for processes are not allowed here");
+        return;
+    };
+    let bench = Bench::new();
+    let mut outside = bench.start(command, "log");
+    bench.wait_for_quotes();
+    let watchdog = child_of(outside.pid());
+    let first = child_of(watchdog);
+    kill_process(first, Signal::KILL).expect("a signal");
+    wait_for("the empty book", || bench.open() == 0);
+    bench.wait_for_quotes();
+    assert!(!is_alive(first));
+    kill_process(watchdog, Signal::TERM).expect("a signal");
+    let status = outside.end();
+    let log = read(&bench.file("log"));
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert_eq!(bench.open(), 0, "{log}");
     bench.server.shutdown();
 }

@@ -9,7 +9,7 @@ use phoenix_exchange::flow::{FlowParams, Regime};
 
 use super::{Exit, ending};
 use crate::config::{LogFormat, LogLevel, LogRotation};
-use crate::demo::faults::{self, Played};
+use crate::demo::faults::{self, Outcome};
 use crate::demo::{self, Play};
 use crate::live::summary::Summary;
 use crate::live::usage::{self, EXCHANGE_THREAD};
@@ -92,15 +92,15 @@ fn run(args: &DemoArgs, state_dir: &Path) -> anyhow::Result<Exit> {
         seconds,
         faults: args.faults.then_some(args.seed.unwrap_or(1)),
     };
-    let (finished, stage, played) = demo::run(play, state_dir)?;
+    let (finished, stage, outcome) = demo::run(play, state_dir)?;
     let usage = usage::measure(EXCHANGE_THREAD);
     let durable = ending::is_durable(&finished, &state_dir.join("journal.db"));
     let mut summary = Summary::of(&finished, usage, durable);
     let exit = match args.faults {
         true => {
-            judge(&mut summary, &played, &stage.server);
-            eprint!("{}", faults::text(&played));
-            ending::tell_faults(&finished, &summary, &played, args.json)
+            judge(&mut summary, &outcome, &stage.server);
+            eprint!("{}", faults::text(&outcome.played));
+            ending::tell_faults(&finished, &summary, &outcome.played, args.json)
         }
         false => ending::tell_summary(&finished, &summary, None, args.json),
     };
@@ -109,7 +109,7 @@ fn run(args: &DemoArgs, state_dir: &Path) -> anyhow::Result<Exit> {
 }
 
 /// Adds what the exchange saw to what the run says of itself: a promise is kept only when both agree.
-fn judge(summary: &mut Summary, played: &[Played], server: &Server) {
+fn judge(summary: &mut Summary, outcome: &Outcome, server: &Server) {
     let net_max: Vec<(String, f64)> = summary
         .per_symbol
         .iter()
@@ -117,13 +117,17 @@ fn judge(summary: &mut Summary, played: &[Played], server: &Server) {
         .collect();
     let is_polite = server.with_venue(|venue| venue.witness.refused_418 == 0);
     for (name, is_kept) in [
-        ("alive", faults::is_alive(played)),
+        ("alive", faults::is_alive(&outcome.played)),
         ("bounded", faults::is_bounded(server, &net_max)),
         ("polite", is_polite),
     ] {
         let kept = summary.promises.entry(name).or_insert(false);
         *kept = *kept && is_kept;
     }
+    // An arming that failed once under a fault breaks nothing while an earlier one stands: here the exchange knows better than the run.
+    summary
+        .promises
+        .insert("dead_man", faults::is_guarded(outcome));
 }
 
 /// The exchange that a demo asks for.

@@ -23,8 +23,14 @@ const LASTS_S: (i64, i64) = (3, 10);
 const RECOVERED_S_MAX: f64 = 10.0;
 /// Full quoting means this share of the orders that rested before, on each side (spec §8).
 const FULL_PERCENT: usize = 70;
-/// How often the ledger is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+/// Quoting counts as back when it was full for so long without a break, µs; recovery is the beginning of that time.
+const HOLDS_US: u64 = 3_000_000;
+/// Orders may rest so long without an armed dead-man timer, µs: between the first order and the first arming, or while one replaces another.
+const UNARMED_US_MAX: u64 = 3_000_000;
+/// The promise `dead_man`: the timer fires at most so long after it was armed, µs.
+const DEADLINE_US_MAX: u64 = 30_000_000;
+/// How often the ledger is looked at, µs.
+const LOOK_US: u64 = 50_000;
 
 /// A fault that was played.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -115,42 +121,96 @@ impl Programme {
     }
 }
 
+/// What came of it, as the exchange saw it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Faults in the order in which they came.
+    pub played: Vec<Played>,
+    /// Longest time that orders of the maker rested while no dead-man timer stood behind them, µs.
+    pub unarmed_us_max: u64,
+}
+
 /// Plays faults until told to stop; the channel's end is that word.
-pub fn play(
-    server: &Server,
-    seed: u64,
-    lasts: Option<Duration>,
-    stop: &Receiver<()>,
-) -> Vec<Played> {
+pub fn play(server: &Server, seed: u64, lasts: Option<Duration>, stop: &Receiver<()>) -> Outcome {
     let mut programme = Programme::new(seed);
     let began_us = server.now_us();
     let end_us = lasts.map(|lasts| began_us.saturating_add(micros(lasts)));
     let mut played = Vec::new();
+    let mut watch = Watch {
+        server,
+        stop,
+        unarmed_since_us: None,
+        unarmed_us_max: 0,
+    };
     for turn in 0_u64.. {
         let due_us =
             began_us.saturating_add(FIRST_US.saturating_add(turn.saturating_mul(EVERY_US)));
-        if !wait_until(server, due_us, stop) {
+        if !watch.wait_until(due_us) {
             break;
         }
         let fault = programme.next_fault();
         let lasts_s = fault.get("seconds").and_then(Value::as_f64).unwrap_or(0.0);
         let needs_us = ((lasts_s + RECOVERED_S_MAX) * 1e6) as u64;
         if end_us.is_some_and(|end_us| server.now_us().saturating_add(needs_us) > end_us) {
+            watch.wait_until(u64::MAX);
             break;
         }
         let next_us = due_us.saturating_add(EVERY_US);
-        played.extend(one(server, fault, (began_us, next_us), stop));
+        played.extend(one(&mut watch, fault, (began_us, next_us)));
     }
-    played
+    Outcome {
+        played,
+        unarmed_us_max: watch.unarmed_us_max,
+    }
+}
+
+/// Waits and looks at the ledger meanwhile.
+struct Watch<'a> {
+    server: &'a Server,
+    stop: &'a Receiver<()>,
+    unarmed_since_us: Option<u64>,
+    unarmed_us_max: u64,
+}
+
+impl Watch<'_> {
+    /// Waits until then; `false` when told to stop first.
+    fn wait_until(&mut self, until_us: u64) -> bool {
+        loop {
+            let now_us = self.server.now_us();
+            self.look_at_timers(now_us);
+            let left_us = until_us.saturating_sub(now_us);
+            if left_us == 0 {
+                return true;
+            }
+            let span = Duration::from_micros(left_us.min(LOOK_US));
+            if !matches!(self.stop.recv_timeout(span), Err(RecvTimeoutError::Timeout)) {
+                return false;
+            }
+        }
+    }
+
+    fn look_at_timers(&mut self, now_us: u64) {
+        let is_unarmed = self.server.with_exchange(|exchange| {
+            let symbols: Vec<SymbolId> = exchange.symbols().map(|(symbol, _)| symbol).collect();
+            symbols.into_iter().any(|symbol| {
+                let due_us = exchange.countdown_due_us(MAKER, symbol);
+                let latest_us = now_us.saturating_add(DEADLINE_US_MAX);
+                exchange.open_order_count(MAKER, symbol) > 0
+                    && due_us.is_none_or(|due_us| due_us > latest_us)
+            })
+        });
+        if !is_unarmed {
+            self.unarmed_since_us = None;
+            return;
+        }
+        let since_us = *self.unarmed_since_us.get_or_insert(now_us);
+        self.unarmed_us_max = self.unarmed_us_max.max(now_us.saturating_sub(since_us));
+    }
 }
 
 /// One fault, from its beginning to the recovery from it.
-fn one(
-    server: &Server,
-    fault: Value,
-    (began_us, next_us): (u64, u64),
-    stop: &Receiver<()>,
-) -> Option<Played> {
+fn one(watch: &mut Watch<'_>, fault: Value, (began_us, next_us): (u64, u64)) -> Option<Played> {
+    let server = watch.server;
     let before = open_orders(server);
     let at_us = server.now_us();
     let lasted_us = match inject(server, at_us, &fault) {
@@ -161,17 +221,10 @@ fn one(
         }
     };
     eprintln!("fault begins: {fault}");
-    wait_until(server, at_us.saturating_add(lasted_us), stop);
+    watch.wait_until(at_us.saturating_add(lasted_us));
     let ended_us = server.now_us();
     eprintln!("fault ends: {fault}");
-    let mut recovered_s = None;
-    while recovered_s.is_none() && wait_until(server, server.now_us() + micros(LOOK), stop) {
-        if is_full(&open_orders(server), &before) {
-            recovered_s = Some(seconds(server.now_us() - ended_us));
-        } else if server.now_us() >= next_us {
-            break;
-        }
-    }
+    let recovered_s = recovery_from(watch, &before, (ended_us, next_us));
     match recovered_s {
         Some(recovered_s) => {
             eprintln!("fault over: quoting in full {recovered_s:.2} s after its end")
@@ -186,6 +239,32 @@ fn one(
         recovered_s,
         is_judged: recovered_s.is_some() || waited_s > RECOVERED_S_MAX,
     })
+}
+
+/// Time from the fault's end to quoting in full that holds; `None` when that did not come before the next fault or the end.
+fn recovery_from(
+    watch: &mut Watch<'_>,
+    before: &[(usize, usize)],
+    (ended_us, next_us): (u64, u64),
+) -> Option<f64> {
+    let mut full_since_us = None;
+    loop {
+        let now_us = watch.server.now_us();
+        if now_us >= next_us {
+            return None;
+        }
+        if !is_full(&open_orders(watch.server), before) {
+            full_since_us = None;
+        } else {
+            let since_us = *full_since_us.get_or_insert(now_us);
+            if now_us.saturating_sub(since_us) >= HOLDS_US {
+                return Some(seconds(since_us - ended_us));
+            }
+        }
+        if !watch.wait_until(now_us.saturating_add(LOOK_US)) {
+            return None;
+        }
+    }
 }
 
 /// Injects a fault and returns how long it lasts, µs.
@@ -227,12 +306,6 @@ fn is_full(now: &[(usize, usize)], before: &[(usize, usize)]) -> bool {
         .all(|(now, before)| enough(now.0, before.0) && enough(now.1, before.1))
 }
 
-/// Waits; `false` when told to stop first.
-fn wait_until(server: &Server, until_us: u64, stop: &Receiver<()>) -> bool {
-    let left = Duration::from_micros(until_us.saturating_sub(server.now_us()));
-    matches!(stop.recv_timeout(left), Err(RecvTimeoutError::Timeout))
-}
-
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
@@ -265,6 +338,12 @@ pub fn is_bounded(server: &Server, net_max: &[(String, f64)]) -> bool {
             .max(seen.short_exposure_min.saturating_neg());
         far as f64 / 1e8 <= net_max * (1.0 + 1e-9)
     })
+}
+
+/// Whether a dead-man timer stood behind the maker's orders at all times (promise `dead_man`).
+#[must_use]
+pub const fn is_guarded(outcome: &Outcome) -> bool {
+    outcome.unarmed_us_max <= UNARMED_US_MAX
 }
 
 /// What was played, in a few lines.

@@ -239,3 +239,28 @@ async fn the_ledger_tells_of_orders_fills_requests_and_deadlines() {
         requests.as_array().unwrap().len()
     );
 }
+
+/// The table of docs/faults.md has every kind with the words of the code.
+#[test]
+fn the_documentation_lists_every_kind() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/faults.md");
+    let text = std::fs::read_to_string(file).unwrap();
+    let cell = |text: &str| match text {
+        "" => "–".to_owned(),
+        text => text.replace('|', "\\|"),
+    };
+    for kind in KINDS {
+        let row = format!(
+            "| `{}` | {} | {} | {} |",
+            kind.name,
+            cell(kind.parameters),
+            kind.what,
+            kind.plays
+        );
+        assert!(text.contains(&row), "missing in docs/faults.md: {row}");
+    }
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.contains('F'));
+    assert!(rows.count() >= 30);
+}
