@@ -56,6 +56,9 @@ pub fn named(names: &[String]) -> Result<Vec<Drill>, String> {
 /// Fills the nearest layers of both sides, so that orders are placed and events come while a fault lasts.
 const STIR: Step = Step::Market(r#"{"kind":"sweep","symbol":"ETHUSDC","side":"both","bps":12}"#);
 
+/// Moves the price by more than the ladder's tolerance, so that orders are cancelled and placed while a fault lasts.
+const MOVE: Step = Step::Market(r#"{"kind":"shock","symbol":"ETHUSDC","bps":30,"seconds":1}"#);
+
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }

@@ -1,6 +1,6 @@
 //! Owns the course of one drill: full ladder, fault, end of the fault, recovery, graceful end, evidence; does not judge.
 
-use super::judge::{Evidence, Marks};
+use super::judge::{Evidence, Marks, restored_us};
 use super::ledger::Ledger;
 use super::process::wall_us;
 use super::stage::Stage;
@@ -122,8 +122,11 @@ impl Course<'_> {
             let must_empty = self.drill.expect.off_book_s.is_some();
             let limit = Duration::from_secs_f64(limit + PATIENCE_S);
             self.watch_until(limit, |course| {
+                let is_restored = restored_us(&course.stage.log().lines(), struck).is_some();
                 Ok(course.has_ended()?
-                    || (course.is_full()? && (!must_empty || course.was_empty_since(struck)?)))
+                    || (is_restored
+                        && course.is_full()?
+                        && (!must_empty || course.was_empty_since(struck)?)))
             })?;
         }
         self.watch(AFTER)

@@ -134,6 +134,36 @@ impl Evidence {
     }
 }
 
+/// Words of the log that take something away until another word brings it back.
+const TAKEN: &[(&str, &str)] = &[("book_lost", "book_ready"), ("link_down", "link_up")];
+
+/// When the last of what Phoenix lost since `from` was back, by its own log; `None` while something is missing. Orders that rest
+/// because nobody could cancel them are no recovery.
+pub(super) fn restored_us(log: &[Line], from: u64) -> Option<u64> {
+    let mut last = from;
+    for (taken, back) in TAKEN {
+        let mut state: BTreeMap<&str, (bool, u64)> = BTreeMap::new();
+        for line in log.iter().filter(|l| l.at_us >= from) {
+            // A link is named by the first word of the sentence; a book by none.
+            let whose = if *taken == "link_down" {
+                line.text.split(' ').next().unwrap_or_default()
+            } else {
+                ""
+            };
+            if line.code == *taken || line.code == *back {
+                state.insert(whose, (line.code == *back, line.at_us));
+            }
+        }
+        for (is_back, at) in state.into_values() {
+            if !is_back {
+                return None;
+            }
+            last = last.max(at);
+        }
+    }
+    Some(last)
+}
+
 /// Judges a drill that was carried out.
 #[must_use]
 pub fn judge(drill: &Drill, evidence: &Evidence) -> Scorecard {
@@ -175,6 +205,9 @@ pub fn judge(drill: &Drill, evidence: &Evidence) -> Scorecard {
 
 /// All symbols are quoted in full again, measured from the end of the fault.
 fn recovered(evidence: &Evidence, from: u64) -> Option<f64> {
+    let is_of_drill = |l: &&Line| l.at_us <= evidence.marks.end_us;
+    let log: Vec<Line> = evidence.log.iter().filter(is_of_drill).cloned().collect();
+    let from = from.max(restored_us(&log, evidence.marks.fault_us)?);
     let mut last = 0;
     for (name, rules) in &evidence.symbols {
         let line = Timeline::of(name, &evidence.orders, &evidence.fills);

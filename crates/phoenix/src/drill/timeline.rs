@@ -302,7 +302,7 @@ pub(super) mod tests {
         let sell = fill(Side::Sell, 1.0, 120.0, 20);
         let later = fill(Side::Buy, 9.0, 100.0, 60);
         assert_eq!(equity(&sample, &[]), Some(1_000.0));
-        assert_eq!(equity(&sample, &[buy.clone()]), Some(980.0));
+        assert_eq!(equity(&sample, std::slice::from_ref(&buy)), Some(980.0));
         assert_eq!(
             equity(&sample, &[buy.clone(), sell.clone(), later]),
             Some(990.0)

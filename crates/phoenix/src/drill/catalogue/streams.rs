@@ -1,6 +1,6 @@
 //! Drills in which a stream stays connected and says too little, too late, or what is not so; only data.
 
-use super::{STIR, seconds};
+use super::{MOVE, STIR, seconds};
 use crate::drill::{Drill, Expect, LEARNT, PLAIN, QUIET, Setting, Step};
 
 /// What Phoenix says when it finds market data dead, one of which is enough.
@@ -279,7 +279,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"mute","streams":"user"}"#),
-            STIR,
+            MOVE,
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -295,16 +295,17 @@ pub(super) const USER_STREAM: &[Drill] = &[
         plays: &["F12", "F24", "F32"],
         setting: Setting {
             market: "lively",
+            liveness: Some("reconcile_interval_ms: 5000"),
             ..PLAIN
         },
         steps: &[
             Step::Fault(r#"{"kind":"lose","streams":"user","times":5}"#),
-            STIR,
-            Step::Wait(seconds(8)),
+            MOVE,
+            Step::Wait(seconds(14)),
             Step::EndFaults,
         ],
         expect: Expect {
-            detect: Some((USER, 8.0)),
+            detect: None,
             ..QUIET
         },
     },
@@ -336,7 +337,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"ack-no-event"}"#),
-            STIR,
+            MOVE,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
@@ -357,7 +358,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
         steps: &[
             Step::Fault(r#"{"kind":"dead-listen-key"}"#),
             Step::Fault(r#"{"kind":"listen-key-expire","event":true}"#),
-            STIR,
+            MOVE,
             Step::Wait(seconds(10)),
             Step::EndFaults,
         ],
@@ -413,7 +414,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
         },
         steps: &[
             Step::Fault(r#"{"kind":"listen-key-expire","event":false}"#),
-            STIR,
+            MOVE,
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],

@@ -188,6 +188,31 @@ fn no_or_late_recovery_breaks_alive() {
 }
 
 #[test]
+fn orders_that_nobody_could_cancel_are_no_recovery() {
+    let say = |e: &mut Evidence, at: u64, code: &str, text: &str| {
+        e.log.push(Line {
+            at_us: at,
+            level: "INFO".to_owned(),
+            code: code.to_owned(),
+            text: text.to_owned(),
+        });
+    };
+    let down = |e: &mut Evidence| say(e, FAULT + 1, "link_down", "User connection is down");
+    assert_eq!(broken(down), ["alive"]);
+    let other = |e: &mut Evidence| {
+        down(e);
+        say(e, OVER + S, "link_up", "Public connection is up");
+    };
+    assert_eq!(broken(other), ["alive"]);
+    let back = |e: &mut Evidence| {
+        down(e);
+        say(e, OVER + 7 * S, "link_up", "User connection is up");
+    };
+    assert_eq!(missed(back), ["recovered_s"], "seven seconds, by the link");
+    assert!(broken(back).is_empty());
+}
+
+#[test]
 fn bans_and_spent_limits_break_polite() {
     let banned = Request {
         status: Some(418),
