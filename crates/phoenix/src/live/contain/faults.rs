@@ -38,8 +38,8 @@ pub struct Planned {
     pub after: Duration,
 }
 
-/// What is asked for at once without memory: enough to need the system.
-const ASKED_BYTES: usize = 1 << 24;
+/// What is asked for at once without memory: more than the allocator keeps in reserve.
+const ASKED_BYTES: usize = 1 << 30;
 
 /// Asks for memory after the process has given up its right to any, so that the machine keeps its own: the process aborts.
 pub fn exhaust_memory() {
