@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::view::{SymbolView, View};
+use phoenix_core::event::Stream;
 use phoenix_core::units::{Mono, Span};
 use phoenix_watchdog::mail::SOCKET_VARIABLE;
 use serde::Serialize;
@@ -196,8 +197,10 @@ fn data_at(symbol: &SymbolView, view: &View) -> Option<Mono> {
     if symbol.orders.is_empty() {
         return None;
     }
-    let [depth, ..] = symbol.streams.map(|stream| stream.age);
-    Some(depth.map_or(symbol.began_at, |age| view.now.mono.after(Span(-age.0))))
+    let streams = symbol.streams.iter();
+    let depth = streams.filter(|s| s.stream == Stream::Depth);
+    let age = depth.filter_map(|s| s.age).next();
+    Some(age.map_or(symbol.began_at, |age| view.now.mono.after(Span(-age.0))))
 }
 
 /// The line as it is written.

@@ -7,10 +7,11 @@ use phoenix::serve::faults::{StreamEffect, StreamRule, StreamSet};
 use phoenix::serve::launch::Launch;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 const KEY: &str = "health-key";
@@ -203,6 +204,13 @@ fn a_process_that_trades_is_healthy_on_every_path() {
         assert!(said.starts_with("HTTP/1.1 200"), "{path}: {said}");
     }
     assert_eq!(health(&["--url", &maker.url()]).0, 0);
+    check_table(&maker);
+    check_pause(&maker);
+    server.shutdown();
+}
+
+/// What a person sees.
+fn check_table(maker: &Maker) {
     let table = Command::new(env!("CARGO_BIN_EXE_phoenix"))
         .args(["health", "-c"])
         .arg(maker.config())
@@ -214,7 +222,27 @@ fn a_process_that_trades_is_healthy_on_every_path() {
         table.lines().all(|line| line.chars().count() <= 80),
         "{table}"
     );
-    server.shutdown();
+}
+
+/// A kill switch that somebody pressed is a warning with the command that ends it.
+fn check_pause(maker: &Maker) {
+    maker.signal(Signal::USR1);
+    let (code, answer) = maker.wait("the halt", |_, answer| {
+        check(answer, "halt")["status"] == "warning"
+    });
+    assert_eq!(code, 1, "{answer:#}");
+    let next = check(&answer, "halt")["next"]
+        .as_str()
+        .expect("what to do")
+        .to_owned();
+    let resume = format!("kill -USR2 {}", maker.child.id());
+    assert!(next.ends_with(&resume), "{next}");
+    assert!(
+        ask(&maker.url(), "/readyz").starts_with("HTTP/1.1 200"),
+        "a designed pause is ready"
+    );
+    maker.signal(Signal::USR2);
+    maker.wait_until_healthy();
 }
 
 #[test]
@@ -224,6 +252,7 @@ fn a_muted_depth_stream_is_severe_within_seconds_and_says_what_to_do() {
     maker.wait_until_healthy();
     let rule = StreamRule {
         streams: StreamSet::Depth,
+        account: None,
         symbol: None,
         account: None,
         effect: StreamEffect::Mute,
@@ -287,7 +316,7 @@ fn a_process_that_is_stopped_or_killed_or_impersonated_is_severe() {
     maker.signal(Signal::CONT);
     maker.wait("an answer", |_, answer| answer["phase"] == "running");
 
-    let file = maker.page_file().expect("a file");
+    let (file, own) = (maker.page_file().expect("a file"), maker.url());
     for answer in [
         "no HTTP at all\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 20\r\nconnection: close\r\n\r\n{\"status\":\"healthy\"}",
@@ -303,6 +332,9 @@ fn a_process_that_is_stopped_or_killed_or_impersonated_is_severe() {
         );
     }
 
+    std::fs::write(&file, &own).expect("a file");
+    maker.wait_until_healthy();
+    let watch = Watch::start(&maker);
     maker.child.kill().expect("a signal");
     maker.child.wait().expect("its end");
     let (code, answer) = maker.health();
@@ -317,7 +349,60 @@ fn a_process_that_is_stopped_or_killed_or_impersonated_is_severe() {
             .contains("phoenix emergency status"),
         "{said}"
     );
+    watch.check_that_it_tells_the_end();
     server.shutdown();
+}
+
+/// `phoenix health --watch` beside a process.
+struct Watch {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Watch {
+    /// Returns once it has seen the process healthy.
+    fn start(maker: &Maker) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_phoenix"))
+            .args(["health", "--watch", "1s", "-c"])
+            .arg(maker.config())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let out = BufReader::new(child.stdout.take().expect("piped"));
+        let (said, lines) = channel();
+        std::thread::spawn(move || {
+            let mut all = out.lines().map_while(Result::ok);
+            all.try_for_each(|line| said.send(line))
+        });
+        let mut watch = Self { child, lines };
+        watch.until("healthy: phoenix of account");
+        watch
+    }
+
+    fn until(&mut self, wanted: &str) {
+        loop {
+            let line = self.lines.recv_timeout(LIMIT);
+            let line = line.unwrap_or_else(|_| panic!("it never said {wanted}"));
+            if line.starts_with(wanted) {
+                return;
+            }
+        }
+    }
+
+    fn check_that_it_tells_the_end(mut self) {
+        self.until("severe: phoenix");
+        let raw = self.child.id().try_into().expect("a process id");
+        kill_process(Pid::from_raw(raw).expect("not zero"), Signal::INT).expect("a signal");
+        let status = self.child.wait().expect("its end");
+        assert_eq!(status.code(), Some(2), "the code of what it saw last");
+    }
 }
 
 #[test]

@@ -80,6 +80,8 @@ pub struct StreamFacts {
     pub age_s: Option<f64>,
     /// Whether its silence is judged: trades of a quiet market are silent by right.
     pub is_judged: bool,
+    /// The silence after which its own rhythm makes it suspect, once that is learned.
+    pub suspect_after_s: Option<f64>,
 }
 
 /// The last comparison of the book with the exchange over REST.
@@ -146,6 +148,8 @@ pub struct SymbolFacts {
     pub event_lag_s: Option<f64>,
     /// Comparison of the book.
     pub book_check: Option<BookCheck>,
+    /// Seconds since open orders and position were last confirmed by REST; `None` while in doubt.
+    pub reconciled_age_s: Option<f64>,
     /// Seconds since the quotes were last looked at, while quoting.
     pub quote_age_s: Option<f64>,
     /// Buy side.
@@ -278,6 +282,7 @@ impl SymbolFacts {
             add(&mut stream.age_s, seconds);
         }
         add(&mut self.quote_age_s, seconds);
+        add(&mut self.reconciled_age_s, seconds);
         add(&mut self.dead_man_left_s, -seconds);
         if let Some(check) = &mut self.book_check {
             check.age_s += seconds;
@@ -320,6 +325,7 @@ mod tests {
                     name: "depth",
                     age_s: Some(0.1),
                     is_judged: true,
+                    suspect_after_s: None,
                 }],
                 ..SymbolFacts::default()
             }],

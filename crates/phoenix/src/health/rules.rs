@@ -151,6 +151,9 @@ rules! {
     BOOK_CHECK: "book_check", "s", above(60.0, 300.0),
         "Time since the top of the book was compared with the exchange by REST. A difference is a warning at once.",
         "the book is rebuilt when it differs twice; see that requests get through: curl -sS https://fapi.binance.com/fapi/v1/ping";
+    ACCOUNT_CHECK: "account_check", "s", above(90.0, 300.0),
+        "Time since open orders and position were confirmed by REST; not known while one of them is in doubt.",
+        "it asks by itself; see that requests get through and compare: phoenix emergency status {config}";
     ORDERS_TWO_SIDED: "orders_two_sided", "share", Bound::Below(Some(0.7), Some(0.0)),
         "Orders resting of those wanted, the worse side.",
         "look why in the other lines of {symbol}; what rests at the exchange: phoenix emergency status {config}";

@@ -91,7 +91,13 @@ fn market(facts: &Facts, symbol: &SymbolFacts, checks: &mut Checks<'_>) {
                 let status = not_there(facts, symbol);
                 checks.state(rule, name, status, None, "not connected");
             }
-            age => checks.figure(rule, name, age, ago(age)),
+            age => {
+                let suspect = stream.suspect_after_s.map(duration);
+                let learned = suspect
+                    .map(|s| format!(", suspect after {s}"))
+                    .unwrap_or_default();
+                checks.figure(rule, name, age, format!("{}{learned}", ago(age)));
+            }
         }
     }
     let lag = symbol.event_lag_s;
@@ -175,6 +181,9 @@ fn two_sided(facts: &Facts, symbol: &SymbolFacts, checks: &mut Checks<'_>) {
 
 fn orders(symbol: &SymbolFacts, checks: &mut Checks<'_>) {
     let name = Some(symbol.name.as_str());
+    let age = symbol.reconciled_age_s;
+    let text = age.map_or_else(|| "in doubt, being asked".to_owned(), |_| ago(age));
+    checks.figure(&rules::ACCOUNT_CHECK, name, age, text);
     let age = symbol.quote_age_s.filter(|_| symbol.obstacle.is_none());
     let text = age.map_or_else(|| "not quoting".to_owned(), |_| ago(age));
     checks.figure(&rules::QUOTE_AGE, name, age, text);

@@ -40,6 +40,7 @@ fn symbol() -> SymbolFacts {
         name,
         age_s: Some(age),
         is_judged,
+        suspect_after_s: None,
     };
     let full = SideFacts {
         resting: 18,
@@ -140,7 +141,13 @@ fn a_process_in_the_best_of_states_is_healthy_and_keeps_every_promise() {
 fn each_figure_is_judged_at_its_thresholds() {
     use Status::{Healthy, Severe, Warning};
     type Change = fn(&mut Facts, &mut SymbolFacts, f64);
-    let table: [(&str, Change, [(f64, Status); 3]); 16] = [
+    type Row = (&'static str, Change, [(f64, Status); 3]);
+    let table: [Row; 17] = [
+        (
+            "account_check",
+            |_, s, v| s.reconciled_age_s = Some(v),
+            [(90.0, Healthy), (91.0, Warning), (301.0, Severe)],
+        ),
         (
             "engine_cycle_age",
             |f, _, v| f.engine_cycle_age_s = Some(v),

@@ -304,8 +304,8 @@ impl Cold {
         }
         self.pulse.on_cold_round();
         self.watch_journal();
-        self.report();
         self.watch_watchdog();
+        self.report();
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
             self.deadline = None;
             self.begin_stop().await;
@@ -389,10 +389,6 @@ impl Cold {
         }
         if words.severity > Severity::Info {
             self.keep_alert(format!("{name}: {}", words.text));
-        }
-        if matches!(notice.what, What::ClockDoubted(_)) {
-            // A full channel already asks for what this asks for.
-            let _ = self.clock_refused.try_send(());
         }
         self.record_halt(notice, symbol.as_deref(), now);
         self.record(Record::Notice(NoticeRecord {
@@ -491,6 +487,24 @@ impl Cold {
         self.journal_error = status.error;
     }
 
+    /// The engine trades on without its watchdog: the exchange's dead-man switch stands behind it still.
+    fn watch_watchdog(&mut self) {
+        let was = std::mem::replace(&mut self.watched, self.pulse.watched());
+        if was == Watched::Gone || self.watched != Watched::Gone {
+            return;
+        }
+        const TEXT: &str = "the watchdog is gone: trading goes on under the exchange's dead-man switch alone; restart both when you can";
+        tracing::error!(code = "watchdog_gone", "{TEXT}");
+        self.on_alert("watchdog_gone", TEXT);
+        self.record(Record::Notice(NoticeRecord {
+            at_ms: self.view.now.wall.as_millis(),
+            level: Severity::Severe as u8,
+            code: "watchdog_gone".to_owned(),
+            symbol: None,
+            text: TEXT.to_owned(),
+        }));
+    }
+
     /// Tells how the process fares, for its page.
     fn report(&mut self) {
         let status = self.recorder.as_ref().map(Recorder::status);
@@ -502,6 +516,7 @@ impl Cold {
             journal: status.as_ref(),
             backlog: self.backlog.len(),
             is_stopping: self.stopping_since.is_some(),
+            watched: self.watched,
         });
     }
 
@@ -509,25 +524,6 @@ impl Cold {
     pub fn on_alert(&mut self, code: &'static str, text: &str) {
         self.codes.insert(code);
         self.keep_alert(format!("-: {text}"));
-    }
-
-    /// The engine trades on without its watchdog: the exchange's dead-man switch stands behind it still.
-    fn watch_watchdog(&mut self) {
-        let was = std::mem::replace(&mut self.watched, self.pulse.watched());
-        if was == Watched::Gone || self.watched != Watched::Gone {
-            return;
-        }
-        const TEXT: &str = "the watchdog is gone: trading goes on under the exchange's dead-man switch alone; restart both when you can";
-        tracing::error!(code = "watchdog_gone", "{TEXT}");
-        self.codes.insert("watchdog_gone");
-        self.keep_alert(format!("-: {TEXT}"));
-        self.record(Record::Notice(NoticeRecord {
-            at_ms: self.view.now.wall.as_millis(),
-            level: Severity::Severe as u8,
-            code: "watchdog_gone".to_owned(),
-            symbol: None,
-            text: TEXT.to_owned(),
-        }));
     }
 
     fn keep_alert(&mut self, text: String) {

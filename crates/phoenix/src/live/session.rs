@@ -172,12 +172,12 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let since = jiff::Timestamp::now().to_string();
     let lock = InstanceLock::take(&setup.config.global.state_dir, &setup.fingerprint, &since)?;
     let clock = Clock::default();
-    let page = page::open(&setup, &clock).await;
     let pulse = Pulse::default();
     // Only from here on: what it hears first tells the watchdog that this process holds the account.
     if let Some(socket) = heartbeat::socket() {
         tokio::spawn(heartbeat::keep(pulse.clone(), clock.clone(), socket));
     }
+    let page = page::open(&setup, &clock).await;
     let host = Endpoint::parse(setup.venue.rest())?;
     let ws_api = ws_api_of(&setup)?;
     let (tuner, tuning) = tuning::channel(ShellParams::of(&setup.config.global));

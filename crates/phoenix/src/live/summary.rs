@@ -4,17 +4,13 @@ use super::books::number;
 use super::cold::Ended;
 use super::session::{Finished, Open};
 use super::usage::Usage;
+use crate::health::promises::{RECOVERY_MAX_S, TIME_AT_RISK_MAX_S};
 use phoenix_core::engine::view::SymbolView;
 use phoenix_core::instrument::Instrument;
 use phoenix_core::units::{Mono, Span};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-
-/// Time at risk up to which the promise `fresh` counts as kept: the 3 s threshold and a cancel's round trip.
-pub const TIME_AT_RISK_MAX_S: f64 = 4.0;
-/// Recovery up to which the promise `alive` counts as kept (spec §1).
-pub const RECOVERY_MAX_S: f64 = 10.0;
 
 /// A run in numbers. Unknown is `null`, never zero.
 #[derive(Debug, Clone, PartialEq, Serialize)]

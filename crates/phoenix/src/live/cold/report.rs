@@ -6,11 +6,12 @@ use super::super::notices::base;
 use super::super::rest::Rest;
 use crate::health::facts::{
     BookCheck, Facts, Halt, HaltKind, JournalFacts, Phase, SideFacts, StreamFacts, SymbolFacts,
-    Worst,
+    Watchdog, Worst,
 };
+use crate::heartbeat::Watched;
 use crate::journal::writer::Status;
 use crate::logging::tally::{Totals, totals};
-use phoenix_core::engine::view::{Comparison, SymbolView, View};
+use phoenix_core::engine::view::{Comparison, StreamView, SymbolView, View};
 use phoenix_core::event::Stream;
 use phoenix_core::notice::HaltReason;
 use phoenix_core::orders::state::OrderState;
@@ -51,6 +52,7 @@ pub(super) struct Shown<'a> {
     /// Records of the books that wait before the journal's queues.
     pub(super) backlog: usize,
     pub(super) is_stopping: bool,
+    pub(super) watched: Watched,
 }
 
 /// Gathers and tells.
@@ -111,6 +113,11 @@ impl Reporter {
             facts.engine_cycle_age_s = since(has_view.then_some(view.now.mono));
             facts.cold_cycle_age_s = Some(0.0);
             facts.is_lock_ours = self.is_lock_ours;
+            facts.watchdog = match shown.watched {
+                Watched::No => Watchdog::None,
+                Watched::Yes => Watchdog::Connected,
+                Watched::Gone => Watchdog::Lost,
+            };
             facts.disk_free_bytes = self.disk_free;
             facts.clock_offset_s = clock.measured_at().map(|_| clock.offset_ns() as f64 / 1e9);
             facts.clock_measured_age_s = since(clock.measured_at());
@@ -281,7 +288,7 @@ fn symbol(view: &SymbolView, books: &Books, seen: Mono, now: Mono) -> SymbolFact
         streams: view
             .streams
             .iter()
-            .filter_map(|s| stream(s.stream, s.age.map(age)))
+            .filter_map(|s| stream(s, s.age.map(age)))
             .collect(),
         event_lag_s: view
             .streams
@@ -292,6 +299,7 @@ fn symbol(view: &SymbolView, books: &Books, seen: Mono, now: Mono) -> SymbolFact
             age_s: since(check.answered_at),
             agrees: check.result != Comparison::Differs,
         }),
+        reconciled_age_s: view.reconciled_at.map(since),
         quote_age_s: view.record.last_quote_refresh.map(since),
         buy: side(Side::Buy),
         sell: side(Side::Sell),
@@ -330,8 +338,8 @@ fn is_pausing(view: &SymbolView) -> bool {
         && gaps.any(|gap| gap.why == Missing::VpinPause)
 }
 
-fn stream(stream: Stream, age_s: Option<f64>) -> Option<StreamFacts> {
-    let (name, is_judged) = match stream {
+fn stream(view: &StreamView, age_s: Option<f64>) -> Option<StreamFacts> {
+    let (name, is_judged) = match view.stream {
         Stream::Depth => ("depth", true),
         Stream::Mark => ("mark", true),
         Stream::BookTicker => ("ticker", false),
@@ -342,6 +350,7 @@ fn stream(stream: Stream, age_s: Option<f64>) -> Option<StreamFacts> {
         name,
         age_s,
         is_judged,
+        suspect_after_s: view.suspect_after.map(seconds),
     })
 }
 

@@ -94,16 +94,23 @@ fn booting(setup: &Setup) -> Facts {
     Facts {
         pid: std::process::id(),
         account: setup.fingerprint.clone(),
-        config_file: setup.config_path.as_ref().map(|p| p.display().to_string()),
-        state_dir: global.state_dir.display().to_string(),
-        kill_file: global
-            .state_dir
-            .join(&global.kill_file)
-            .display()
-            .to_string(),
+        config_file: setup.config_path.as_deref().map(typed),
+        state_dir: typed(&global.state_dir),
+        kill_file: typed(&global.state_dir.join(&global.kill_file)),
         is_lock_ours: Some(true),
         symbols: symbols.collect(),
         ..Facts::default()
+    }
+}
+
+/// A path as it can be typed in any folder: commands that are advised name it.
+fn typed(path: &Path) -> String {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let text = whole.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    match text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }
 
@@ -119,4 +126,60 @@ fn write(file: &Path, url: &str) -> std::io::Result<()> {
     writeln!(out, "{url}")?;
     drop(out);
     std::fs::rename(&new, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn paths_can_be_typed_in_any_folder() {
+        assert_eq!(
+            typed(Path::new("/a/b-1/phoenix.yaml")),
+            "/a/b-1/phoenix.yaml"
+        );
+        assert_eq!(typed(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+        assert!(typed(Path::new("data")).starts_with('/'));
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_replaced_and_told() {
+        let source = || Source::new(Facts::default);
+        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let (first, trouble) = serve(loopback(0), source()).await;
+        let taken = first.as_ref().expect("a free port").address();
+        assert_eq!(trouble, None);
+        let (second, trouble) = serve(taken, source()).await;
+        let moved = second.expect("another port").address();
+        assert_ne!(moved, taken);
+        let told = trouble.expect("an alert");
+        for part in [
+            taken.to_string(),
+            moved.to_string(),
+            "global.metrics_port".to_owned(),
+        ] {
+            assert!(told.contains(&part), "{part}: {told}");
+        }
+        let nowhere = SocketAddr::from(([203, 0, 113, 7], 0));
+        let (none, trouble) = serve(nowhere, source()).await;
+        assert!(none.is_none() && trouble.is_some_and(|t| t.contains("NOT served")));
+    }
+
+    #[test]
+    fn the_file_with_the_address_is_its_owners() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = lock::page_file(folder.path(), "0011");
+        write(&file, "http://127.0.0.1:9").expect("written");
+        assert_eq!(
+            std::fs::read_to_string(&file).expect("readable"),
+            "http://127.0.0.1:9\n"
+        );
+        let mode = std::fs::metadata(&file)
+            .expect("there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
 }
