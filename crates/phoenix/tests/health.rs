@@ -254,7 +254,6 @@ fn a_muted_depth_stream_is_severe_within_seconds_and_says_what_to_do() {
         streams: StreamSet::Depth,
         account: None,
         symbol: None,
-        account: None,
         effect: StreamEffect::Mute,
     };
     assert!(server.with_venue(|venue| venue.hub.faults.add(rule)));

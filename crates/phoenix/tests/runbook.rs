@@ -23,6 +23,7 @@ const INFO: &[&str] = &[
     "child_trading",
     "child_stale_over",
     "book_empty",
+    "book_nothing",
     "stopping",
     "over",
 ];

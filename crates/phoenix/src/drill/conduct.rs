@@ -115,21 +115,29 @@ impl Course<'_> {
         }
     }
 
+    /// Until quoting is back and stays for a moment: what is lost again at once was not back.
     fn await_recovery(&mut self) -> Result<()> {
-        if let Some(limit) = self.drill.expect.recovered_s {
-            // What must be pulled first is full until then.
-            let struck = self.marks.fault_us;
-            let must_empty = self.drill.expect.off_book_s.is_some();
-            let limit = Duration::from_secs_f64(limit + PATIENCE_S);
-            self.watch_until(limit, |course| {
-                let is_restored = restored_us(&course.stage.log().lines(), struck).is_some();
-                Ok(course.has_ended()?
-                    || (is_restored
-                        && course.is_full()?
-                        && (!must_empty || course.was_empty_since(struck)?)))
-            })?;
+        let Some(limit) = self.drill.expect.recovered_s else {
+            return self.watch(AFTER);
+        };
+        let until = Instant::now() + Duration::from_secs_f64(limit + PATIENCE_S);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let is_back = self.watch_until(left, Self::is_back_or_over)?;
+            self.watch(AFTER)?;
+            if !is_back || self.is_back_or_over()? {
+                return Ok(());
+            }
         }
-        self.watch(AFTER)
+    }
+
+    fn is_back_or_over(&mut self) -> Result<bool> {
+        let struck = self.marks.fault_us;
+        // What must be pulled first is full until then.
+        let must_empty = self.drill.expect.off_book_s.is_some();
+        let is_restored = restored_us(&self.stage.log().lines(), struck).is_some();
+        Ok(self.has_ended()?
+            || (is_restored && self.is_full()? && (!must_empty || self.was_empty_since(struck)?)))
     }
 
     fn end(mut self) -> Result<Evidence> {
