@@ -18,6 +18,8 @@ use rhythm::Rhythm;
 
 /// A probe without an answer is repeated after this while the stream stays silent.
 const PROBE_AGAIN: Span = Span::from_millis(500);
+/// A lively stream that is silent for this long though probes confirm the book shows a market that has become quiet.
+const STILL_LIVELY: Span = Span::from_secs(5);
 /// A judgement that comes this much after its time finds a process that did not run; what waits in the sockets is
 /// heard for as long before a stream is suspected.
 const LATE: Span = Span::from_millis(50);
@@ -404,8 +406,9 @@ impl Liveness {
         Some(watch.deferred_to.map_or(at, |to| to.max(at)))
     }
 
-    /// When the book is to be compared by REST for the silence of its stream: first after half of `stale`. A stream
-    /// that was suspect and confirmed is asked after at its own rhythm, and ever less often up to that. Nothing vouches
+    /// When the book is to be compared by REST for the silence of its stream: first after two thirds of `stale`, which
+    /// leaves time for a second try, and weight for many quiet symbols. A stream
+    /// that was suspect and confirmed is asked after at its own rhythm for a while, and then as seldom as any. Nothing vouches
     /// for a stream that lags.
     fn probe_at(&self) -> Option<Mono> {
         let watch = &self.depth;
@@ -413,11 +416,14 @@ impl Liveness {
         if let Some(at) = watch.probed_at {
             return Some(at.after(PROBE_AGAIN));
         }
-        let slowest = half(self.params.stale);
+        let slowest = two_thirds(self.params.stale);
         let wait = match (watch.suspected_at, watch.heard_at) {
             (Some(_), Some(heard)) => {
                 let rhythm = self.suspect_after(Stream::Depth).unwrap_or(slowest);
-                since.since(heard).max(rhythm).min(slowest)
+                match since.since(heard) < STILL_LIVELY {
+                    true => rhythm,
+                    false => slowest,
+                }
             }
             (Some(_) | None, _) => slowest,
         };
@@ -512,6 +518,10 @@ impl Liveness {
             Stream::User => None,
         }
     }
+}
+
+const fn two_thirds(span: Span) -> Span {
+    Span(span.raw() / 3 * 2)
 }
 
 const fn half(span: Span) -> Span {

@@ -201,6 +201,12 @@ impl Desk {
             .map(|m| Price8(m / 2))
     }
 
+    /// The learned silence after which a stream is suspect; `None` where only the fixed times judge it.
+    #[must_use]
+    pub fn suspect_after(&self, stream: Stream) -> Option<Span> {
+        self.liveness.suspect_after(stream)
+    }
+
     /// When and why this desk must be stepped again.
     #[must_use]
     pub fn next_due(&self) -> Option<(Mono, Timer)> {

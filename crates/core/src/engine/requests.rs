@@ -10,7 +10,7 @@ pub enum Request {
     Snapshot,
     /// Top of book.
     Probe,
-    /// Top of book while the book is doubted.
+    /// Top of book while the book is doubted or its stream silent.
     ProbeInDoubt,
     /// Open orders of one symbol.
     OpenOrders,

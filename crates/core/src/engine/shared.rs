@@ -226,6 +226,12 @@ impl Shared {
         }
     }
 
+    /// How many symbols share the limits, those that were removed included.
+    #[must_use]
+    pub const fn symbol_count(&self) -> usize {
+        self.notionals.len()
+    }
+
     /// Notional used by all symbols but this one.
     #[must_use]
     pub fn notional_of_others(&self, symbol: SymbolId) -> Quote {

@@ -13,5 +13,6 @@ mod polite;
 mod pulse;
 mod random;
 mod risk;
+mod suspect;
 mod venue;
 mod world;

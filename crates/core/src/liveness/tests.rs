@@ -51,7 +51,6 @@ fn a_silent_depth_stream_is_probed_then_stale_then_dead_each_at_the_instant_name
     assert_eq!(
         verdicts(&mut liveness, 15_000),
         [
-            probe(1_500),
             probe(2_000),
             probe(2_500),
             (3_000, stale),
@@ -98,11 +97,15 @@ fn a_lively_stream_is_suspect_by_its_rhythm_and_probed_at_it_while_probes_confir
     assert!(!liveness.on_confirmed(at(20_500)), "it was not stale");
     assert_eq!(verdicts(&mut liveness, 21_000), [probe(21_000)]);
     liveness.on_confirmed(at(21_000));
-    // Confirmed for a second: asked after again in a second.
-    assert_eq!(verdicts(&mut liveness, 22_000), [probe(22_000)]);
-    liveness.on_confirmed(at(22_000));
-    assert_eq!(verdicts(&mut liveness, 23_500), [probe(23_500)]);
-    liveness.on_message(Stream::Depth, at(23_600), Wall(0), Wall(0));
+    assert_eq!(verdicts(&mut liveness, 21_500), [probe(21_500)]);
+    keep_mark(&mut liveness, 30_000);
+    liveness.on_confirmed(at(30_000));
+    assert_eq!(
+        verdicts(&mut liveness, 32_000),
+        [probe(32_000)],
+        "quiet by now"
+    );
+    liveness.on_message(Stream::Depth, at(32_100), Wall(0), Wall(0));
     assert!(!liveness.is_suspect());
 }
 
@@ -113,7 +116,7 @@ fn without_the_adaptive_part_only_the_fixed_times_judge() {
         adaptive: false,
         ..LivenessParams::default()
     });
-    assert_eq!(verdicts(&mut liveness, 21_500), [probe(21_500)]);
+    assert_eq!(verdicts(&mut liveness, 22_000), [probe(22_000)]);
 }
 
 #[test]
@@ -231,14 +234,14 @@ fn an_acknowledged_subscription_that_delivers_nothing_is_dead_not_fresh() {
 fn a_probe_that_shows_the_same_book_keeps_a_quiet_market_quotable() {
     let mut liveness = speaking();
     assert_eq!(
-        liveness.poll_verdict(at(1_500)),
+        liveness.poll_verdict(at(2_000)),
         Some(Verdict::Probe(Stream::Depth))
     );
     assert!(!liveness.on_confirmed(at(1_500)));
     keep_mark(&mut liveness, 4_000);
     assert!(liveness.is_quotable(at(4_499)));
     assert_eq!(
-        liveness.poll_verdict(at(3_000)),
+        liveness.poll_verdict(at(3_500)),
         Some(Verdict::Probe(Stream::Depth))
     );
     assert!(matches!(

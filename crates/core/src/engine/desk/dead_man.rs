@@ -15,6 +15,10 @@ use crate::units::{Mono, Now, Span};
 
 /// Re-armed this often: three chances within the default countdown of 30 s.
 const REARM_EVERY: Span = Span::from_secs(10);
+/// With more symbols than this their arming alone would take the most of the request weight that all share, and …
+const REARM_OFTEN_MAX: usize = 8;
+/// … it is done this often, or twice in three countdowns. Should that fail, every second that is left is a chance.
+const REARM_SELDOM: Span = Span::from_secs(20);
 /// Orders and position count as confirmed for this many of the times between two comparisons …
 const RECONCILIATIONS_MISSED_MAX: i64 = 3;
 /// … and for this long at least.
@@ -74,11 +78,13 @@ impl Desk {
             self.dead_man.provisional = Some(now.mono);
         }
         self.dead_man.looks = 0;
-        actions.push(Action::ArmDeadMan(
-            self.symbol,
-            self.params.liveness.dead_man,
-        ));
-        self.arm_at(now.mono.after(REARM_EVERY));
+        let countdown = self.params.liveness.dead_man;
+        actions.push(Action::ArmDeadMan(self.symbol, countdown));
+        let every = match shared.symbol_count() > REARM_OFTEN_MAX {
+            true => REARM_SELDOM.min(Span(countdown.raw() / 3 * 2)),
+            false => REARM_EVERY,
+        };
+        self.arm_at(now.mono.after(every));
     }
 
     fn arm_at(&mut self, at: Mono) {

@@ -40,7 +40,10 @@ impl Desk {
                 self.funding
                     .on_mark(mark, self.params.quoting.funding_alpha);
                 self.mark = Some(*mark);
-                if let Some(doubt) = self.vouch.evidence.on_mark(mark.mark, now.mono) {
+                let mid = self.mid();
+                let doubt =
+                    mid.and_then(|mid| self.vouch.evidence.on_mark(mark.mark, mid, now.mono));
+                if let Some(doubt) = doubt {
                     self.on_doubt(doubt, now.mono, shared, actions);
                 }
             }

@@ -227,19 +227,33 @@ impl Desk {
             return;
         }
         if is_due(self.truth.probed_at, liveness.probe_every, now.mono) {
-            self.truth.probed_at = Some(now.mono);
-            self.probe(now.mono, shared, actions);
+            // One that the stream's silence called for just now will do.
+            let every = liveness.probe_every;
+            let last = self.cross_check().map(|check| check.requested_at);
+            let last = last.filter(|at| now.mono.since(*at) < every);
+            self.truth.probed_at = Some(last.unwrap_or(now.mono));
+            if last.is_none() {
+                self.probe(now.mono, shared, actions);
+            }
         }
         let is_full = self.truth.is_check_due
             || self.truth.mismatch.is_some()
             || self.tracker.oldest_unbooked().is_some()
             || is_due(self.truth.full_at, liveness.reconcile_every, now.mono);
         if is_full {
+            // The answer goes to every symbol: one that another asked for a moment ago will do.
+            let half = Span(liveness.reconcile_every.raw() / 2);
+            let is_told = shared.symbol_count() > 1
+                && !self.truth.is_check_due
+                && self.truth.mismatch.is_none()
+                && !is_due(self.truth.account_at, half, now.mono);
             self.truth.is_check_due = false;
             self.truth.full_at = Some(now.mono);
             self.fetch_open_orders(now.mono, shared, actions);
             self.fetch_trades(now.mono, shared, actions);
-            self.fetch_account(now.mono, shared, actions);
+            if !is_told {
+                self.fetch_account(now.mono, shared, actions);
+            }
         }
         self.plan_checks(now.mono);
     }

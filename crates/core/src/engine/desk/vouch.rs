@@ -198,9 +198,16 @@ impl Desk {
     pub(super) fn probe(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
         let Some(touch) = self.touch() else { return };
         let is_urgent = self.vouch.is_in_doubt() || self.liveness.is_suspect();
-        let (spacing, request) = match is_urgent {
-            true => (DOUBT_SPACING, Request::ProbeInDoubt),
-            false => (PROBE_SPACING, Request::Probe),
+        let spacing = match is_urgent {
+            true => DOUBT_SPACING,
+            false => PROBE_SPACING,
+        };
+        // A comparison that only its interval calls for gives way to one without which quotes end.
+        let age = self.liveness.age(Stream::Depth, now);
+        let is_needed = is_urgent || age.is_some_and(|age| age >= PULL_AFTER);
+        let request = match is_needed {
+            true => Request::ProbeInDoubt,
+            false => Request::Probe,
         };
         let free_at = self.vouch.probed_at.map(|at| at.after(spacing));
         if let Some(at) = free_at.filter(|at| *at > now) {
@@ -263,6 +270,9 @@ impl Desk {
             }
             Trust::Probation(_) => {}
         }
+        if self.vouch.trust == Trust::Full {
+            self.timers.stop(Timer::Probe);
+        }
         self.vouch.evidence.on_cleared(now);
     }
 
@@ -289,7 +299,9 @@ impl Desk {
             self.vouch.differences += 1;
             self.vouch.differed_at = requested_at;
         }
-        let is_doubted = self.liveness.is_suspect() || self.vouch.trust != Trust::Full;
+        let heard_at = self.liveness.heard_at(Stream::Depth);
+        let is_silent = heard_at.is_some_and(|at| now.since(at) >= PULL_AFTER);
+        let is_doubted = is_silent || self.liveness.is_suspect() || self.vouch.trust != Trust::Full;
         let max = match is_doubted {
             true => DIFFERENCES_DOUBTED,
             false => DIFFERENCES_MAX,
@@ -306,7 +318,7 @@ impl Desk {
     /// not deliver what happens. Either way its connection is replaced.
     fn convict_book(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
         let heard_at = self.liveness.heard_at(Stream::Depth);
-        if heard_at.is_some_and(|at| at >= self.vouch.differs_from) {
+        if heard_at.is_some_and(|at| at > self.vouch.differs_from) {
             self.vouch.on_frozen(now);
             self.lose_book(BookLoss::Mismatch, now, actions);
             shared.reconnect(Link::Public, now, actions);

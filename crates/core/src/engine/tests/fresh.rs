@@ -15,7 +15,8 @@ fn silence_book(world: &mut World) {
 }
 
 #[test]
-fn a_silent_depth_stream_is_pulled_at_three_seconds_reconnected_at_five_and_comes_back() {
+fn a_silent_depth_stream_of_unknown_rhythm_is_convicted_by_probes_before_it_is_stale_and_comes_back()
+ {
     let mut world = World::quoting();
     silence_book(&mut world);
     // The market moved away: a probe cannot vouch for the book.
@@ -23,10 +24,10 @@ fn a_silent_depth_stream_is_pulled_at_three_seconds_reconnected_at_five_and_come
     world.venue(ETH).ask += 40;
     let since = world.now;
     world.run(ms(2_800));
-    let lost = world.said(since, |w| matches!(w, What::BookLost(BookLoss::Mismatch)));
+    let dead = world.said(since, |w| matches!(w, What::StreamDead(Stream::Depth, _)));
     assert_eq!(
-        lost, 1,
-        "two probes convicted the book before three seconds"
+        dead, 1,
+        "two probes convicted the stream before three seconds"
     );
     world.until(ms(1_000), |w| w.resting(ETH) == (0, 0));
     world.until(ms(3_000), |w| {

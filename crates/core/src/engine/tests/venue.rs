@@ -24,6 +24,8 @@ pub struct Venue {
     pub bid: i64,
     pub ask: i64,
     pub sizes: i64,
+    /// By how many ticks the touch that REST shows differs from that of the streams.
+    pub rest_shift: i64,
     pub update_id: i64,
     /// `u` of the last message sent.
     pub sent_id: i64,
@@ -62,6 +64,7 @@ impl Venue {
             bid: 250_000,
             ask: 250_001,
             sizes: 100,
+            rest_shift: 0,
             update_id: 1_000,
             sent_id: 1_000,
             sent: [BTreeMap::new(), BTreeMap::new()],

@@ -115,6 +115,7 @@ pub struct World {
     /// Connections that do not come back.
     pub dead_links: BTreeSet<usize>,
     pub depth_late_by: Span,
+    pub mark_late_by: Span,
     /// A position from elsewhere excuses the bound.
     pub is_bound_checked: bool,
     /// Parcels take up to this much longer, so that they overtake each other.
@@ -163,6 +164,7 @@ impl World {
             silent: BTreeSet::new(),
             dead_links: BTreeSet::new(),
             depth_late_by: Span::ZERO,
+            mark_late_by: Span::ZERO,
             is_bound_checked: true,
             jitter_ms: 0,
             repeat_every: 0,
@@ -408,7 +410,7 @@ impl World {
         if is_mark_due && !self.silent.contains(&Stream::Mark) {
             let mark = Price8(self.venue(symbol).bid * 1_000_000);
             let mark = MarkPrice {
-                event_time: wall,
+                event_time: Wall(wall.0 - self.mark_late_by.0),
                 mark,
                 index: mark,
                 funding_rate: Ratio(0),
@@ -716,7 +718,10 @@ impl World {
                 Answer::Snapshot(symbol, Ok(self.venue(symbol).snapshot()))
             }
             Action::Probe(symbol) => {
-                let ticker = self.venue(symbol).ticker(0);
+                let venue = self.venue(symbol);
+                let mut ticker = venue.ticker(0);
+                ticker.bid.price.0 += venue.rest_shift;
+                ticker.ask.price.0 += venue.rest_shift;
                 Answer::Probe(symbol, asked, Outcome::Accepted(ticker))
             }
             Action::ArmDeadMan(symbol, span) => {

@@ -16,8 +16,10 @@ const THROUGH_MIN: u32 = 3;
 /// still stands after this.
 const BATCH: Span = Span::from_millis(300);
 /// The mark price has moved this far against a touch that stands still: 8 bps.
-const MARK_E8: i128 = 80_000;
-/// Trades, and time, without any change of what rests at the touch.
+const MARK_E8: i64 = 80_000;
+/// Weight of a new difference of mark price and mid in the usual one.
+const BASIS_WEIGHT: i64 = 32;
+/// Trades, and time since the first of them, without any change of what rests at the touch.
 const STILL_TRADES: u32 = 5;
 const STILL_FOR: Span = Span::from_millis(1_500);
 /// A book that a probe cleared of standing still is not doubted for that again so soon: hidden orders may trade for long.
@@ -34,13 +36,16 @@ pub struct Evidence {
     prices_time: Wall,
     /// The same with sizes.
     touch: Option<Touch>,
-    touch_at: Mono,
     through: u32,
     through_from: Mono,
+    /// Trades since the touch is as it is, and the first of them.
     trades: u32,
+    trades_from: Mono,
     /// Mark price, and the one when the prices were new.
     mark: Option<Price8>,
     anchor: Option<Price8>,
+    /// The usual share by which the mark price differs from mid, in 1e-8.
+    basis_e8: Option<i64>,
     doubted_at: Option<Mono>,
     cleared_at: Option<Mono>,
 }
@@ -50,7 +55,6 @@ impl Evidence {
     pub fn on_touch(&mut self, touch: Touch, event_time: Wall, now: Mono) -> bool {
         if self.touch != Some(touch) {
             self.touch = Some(touch);
-            self.touch_at = now;
             self.trades = 0;
         }
         let prices = Some((touch.bid.price, touch.ask.price));
@@ -72,6 +76,9 @@ impl Evidence {
     /// A trade; a doubt when it is one too many.
     pub fn on_trade(&mut self, trade: &Trade, now: Mono) -> Option<Doubt> {
         let (bid, ask) = self.prices?;
+        if self.trades == 0 {
+            self.trades_from = now;
+        }
         self.trades = self.trades.saturating_add(1);
         let is_through = match trade.aggressor {
             Side::Sell => trade.price < bid,
@@ -87,7 +94,7 @@ impl Evidence {
         if self.through >= THROUGH_MIN && now.since(self.through_from) >= BATCH {
             return self.doubt(Doubt::TradedThrough, now);
         }
-        let is_still = self.trades >= STILL_TRADES && now.since(self.touch_at) >= STILL_FOR;
+        let is_still = self.trades >= STILL_TRADES && now.since(self.trades_from) >= STILL_FOR;
         let is_cleared = self
             .cleared_at
             .is_some_and(|at| now.since(at) < STILL_AGAIN);
@@ -97,13 +104,16 @@ impl Evidence {
         }
     }
 
-    /// A mark price; a doubt when it has left the touch behind.
-    pub fn on_mark(&mut self, mark: Price8, now: Mono) -> Option<Doubt> {
+    /// A mark price, and the mid that the book shows; a doubt when the mark has moved, and away from a mid that stands
+    /// still. One that follows the book moves towards it.
+    pub fn on_mark(&mut self, mark: Price8, mid: Price8, now: Mono) -> Option<Doubt> {
         self.mark = Some(mark);
         let anchor = *self.anchor.get_or_insert(mark);
-        let moved = i128::from(mark.raw().abs_diff(anchor.raw())) * 100_000_000;
-        let is_away = anchor.is_positive()
-            && moved > i128::from(anchor.raw()) * MARK_E8
+        let (moved, basis) = (share_e8(anchor, mark)?, share_e8(mid, mark)?);
+        let usual = *self.basis_e8.get_or_insert(basis);
+        self.basis_e8 = Some(usual.saturating_add(basis.saturating_sub(usual) / BASIS_WEIGHT));
+        let is_away = moved.saturating_abs() > MARK_E8
+            && basis.saturating_sub(usual).saturating_abs() > MARK_E8
             && now.since(self.prices_at) >= BATCH;
         match is_away {
             true => self.doubt(Doubt::MarkAway, now),
@@ -123,6 +133,7 @@ impl Evidence {
     pub fn clear(&mut self) {
         *self = Self {
             mark: self.mark,
+            basis_e8: self.basis_e8,
             ..Self::default()
         };
     }
@@ -137,6 +148,13 @@ impl Evidence {
         self.doubted_at = Some(now);
         Some(why)
     }
+}
+
+/// By which share of `from` the price `to` is higher, in 1e-8; `None` without a price.
+fn share_e8(from: Price8, to: Price8) -> Option<i64> {
+    let off = i128::from(to.raw()) - i128::from(from.raw());
+    let share = (off * 100_000_000).checked_div(i128::from(from.raw()))?;
+    i64::try_from(share).ok()
 }
 
 #[cfg(test)]
@@ -191,7 +209,10 @@ mod tests {
                 evidence.on_touch(touch, Wall::from_millis(ms), at(ms));
                 None
             }
-            Heard::Mark(price) => evidence.on_mark(Price8(price), at(ms)),
+            Heard::Mark(price) => {
+                let (bid, _) = evidence.prices.unwrap_or((Ticks(1_000), Ticks(0)));
+                evidence.on_mark(Price8(price), Price8(bid.raw() * 1_000), at(ms))
+            }
             Heard::Cleared => {
                 evidence.on_cleared(at(ms));
                 None
@@ -256,8 +277,8 @@ mod tests {
             (0, Mark(1_000_000)),
             (10, Touch(1_000, 5)),
             (1_000, Mark(1_000_700)),
-            (2_000, Mark(1_000_801)),
-            (3_000, Mark(1_000_900)),
+            (2_000, Mark(1_000_900)),
+            (3_000, Mark(1_001_000)),
         ];
         check("away", &away, &[(2_000, Doubt::MarkAway)]);
         let followed = [
@@ -268,6 +289,14 @@ mod tests {
             (2_000, Mark(1_001_400)),
         ];
         check("the touch moves as well", &followed, &[]);
+        let follows = [
+            (0, Mark(1_000_000)),
+            (10, Touch(1_000, 5)),
+            (900, Touch(1_002, 5)),
+            (2_000, Mark(1_001_300)),
+            (3_000, Mark(1_001_900)),
+        ];
+        check("the mark follows the touch", &follows, &[]);
         let cleared = [
             (0, Mark(1_000_000)),
             (10, Touch(1_000, 5)),
@@ -285,10 +314,10 @@ mod tests {
         use Heard::{Cleared, Touch, Trade};
         let mut heard = alloc::vec![(0, Touch(1_000, 5))];
         heard.extend((1..=6).map(|i| (i * 300, Trade(Side::Sell, 1_000))));
-        check("still", &heard, &[(1_500, Doubt::Standstill)]);
+        check("still", &heard, &[(1_800, Doubt::Standstill)]);
         heard.push((1_900, Cleared));
         heard.extend((1..=40).map(|i| (2_000 + i * 300, Trade(Side::Sell, 1_000))));
-        let doubts = [1_500, 11_900, 14_000].map(|ms| (ms, Doubt::Standstill));
+        let doubts = [1_800, 11_900, 14_000].map(|ms| (ms, Doubt::Standstill));
         check("cleared for a while", &heard, &doubts);
         heard = alloc::vec![(0, Touch(1_000, 5))];
         for i in 1..=20 {
