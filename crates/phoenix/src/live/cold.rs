@@ -390,6 +390,10 @@ impl Cold {
         if words.severity > Severity::Info {
             self.keep_alert(format!("{name}: {}", words.text));
         }
+        if matches!(notice.what, What::ClockDoubted(_)) {
+            // A full channel already asks for what this asks for.
+            let _ = self.clock_refused.try_send(());
+        }
         self.record_halt(notice, symbol.as_deref(), now);
         self.record(Record::Notice(NoticeRecord {
             at_ms: now.wall.as_millis(),
