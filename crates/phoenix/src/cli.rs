@@ -2,6 +2,7 @@
 
 pub mod check_config;
 pub mod demo;
+pub mod drill;
 pub mod emergency;
 pub mod ending;
 pub mod exchange;
@@ -32,6 +33,7 @@ enum Command {
     Run(run::RunArgs),
     Watchdog(watchdog::WatchdogArgs),
     Exchange(exchange::ExchangeArgs),
+    Drill(drill::DrillArgs),
     Health(health::HealthArgs),
     CheckConfig(check_config::Args),
     Emergency(emergency::EmergencyArgs),
@@ -58,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::main(&args).into(),
         Command::Watchdog(args) => watchdog::main(&args).into(),
         Command::Exchange(args) => exchange::main(&args).into(),
+        Command::Drill(args) => drill::main(&args).into(),
         Command::Health(args) => health::main(&args),
         Command::CheckConfig(args) => check_config::main(&args).into(),
         Command::Emergency(args) => emergency::main(&args).into(),

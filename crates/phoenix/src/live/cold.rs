@@ -482,7 +482,7 @@ impl Cold {
         }
         match &status.error {
             Some(why) => {
-                tracing::error!(%why, waiting = status.waiting, "the journal cannot be written: make room on the disk; records wait in memory");
+                tracing::error!(code = "journal_failed", %why, waiting = status.waiting, "the journal cannot be written: make room on the disk; records wait in memory");
                 self.codes.insert("journal_failed");
                 self.keep_alert(format!("-: the journal cannot be written: {why}"));
             }

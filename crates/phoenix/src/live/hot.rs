@@ -298,6 +298,7 @@ impl Hot {
         };
         match decoded {
             Decoded::Event(event) => {
+                let is_over = matches!(event, Event::Account(Account::ListenKeyExpired));
                 self.actions.clear();
                 contain::step(&mut self.engine, now, &event, &mut self.actions);
                 self.counts.on_step(&self.actions);
@@ -308,6 +309,11 @@ impl Hot {
                 }
                 // Only data: a refusal or a farewell on each new connection must not make a fast loop.
                 self.link(source).on_data();
+                if is_over {
+                    // Nothing comes on it any more. The engine holds it for down and must hear of the next one's start,
+                    // which a replacement of a connection that stands would not tell.
+                    self.user.reconnect();
+                }
             }
             Decoded::Control(Control::ServerShutdown) => {
                 tracing::warn!(link = ?source.link(), "the exchange announces a shutdown of this connection");
@@ -505,9 +511,11 @@ impl Hot {
     /// What a drill wants broken by now; the view's timer wakes the loop often enough.
     fn strike_faults(&mut self) {
         for planned in faults::take_due(&mut self.faults, self.clock.mono().since(self.started)) {
+            tracing::warn!(code = "fault_struck", fault = ?planned.fault, "a fault is put in on purpose");
             match planned.fault {
                 Fault::Hot => panic!("injected fault: the hot thread panics"),
                 Fault::Cold => {}
+                Fault::Memory => faults::exhaust_memory(),
                 Fault::Strategy(fault, symbol) => {
                     if let Some(contract) = self.contracts.by_name(symbol.as_bytes()) {
                         self.engine.inject(contract.id, fault);

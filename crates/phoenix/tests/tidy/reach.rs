@@ -250,6 +250,26 @@ pub const CLOCKS: Rule = Rule {
             why: "waits for the first prices of the market before anything trades",
         },
         Exception {
+            path: "crates/phoenix/src/drill/conduct.rs",
+            what: "Instant::now",
+            why: "patience with the processes of a drill, which are judged by the exchange's clock",
+        },
+        Exception {
+            path: "crates/phoenix/src/drill/stage.rs",
+            what: "Instant::now",
+            why: "patience with processes that start or end",
+        },
+        Exception {
+            path: "crates/phoenix/src/drill/suite.rs",
+            what: "Instant::now",
+            why: "how long a drill took, for people",
+        },
+        Exception {
+            path: "crates/phoenix/src/drill/process.rs",
+            what: "SystemTime::now",
+            why: "the instant of a signal, on the wall clock that the exchange's ledger and Phoenix's log share",
+        },
+        Exception {
             path: "crates/watchdog/src/clock.rs",
             what: "",
             why: "the watchdog shares no code with the engine's driver, and this is the one place that reads clocks for it",

@@ -25,6 +25,8 @@ pub enum Fault {
     Hot,
     /// `cold-panic`: the cold thread.
     Cold,
+    /// `out-of-memory`: the process gets none any more and asks for some.
+    Memory,
 }
 
 /// A fault and when it strikes, counted from the start of the thread concerned.
@@ -34,6 +36,21 @@ pub struct Planned {
     pub fault: Fault,
     /// When.
     pub after: Duration,
+}
+
+/// What is asked for at once without memory: more than the allocator keeps in reserve.
+const ASKED_BYTES: usize = 1 << 30;
+
+/// Asks for memory after the process has given up its right to any, so that the machine keeps its own: the process aborts.
+pub fn exhaust_memory() {
+    let none = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    match rustix::process::setrlimit(rustix::process::Resource::As, none) {
+        Ok(()) => drop(std::hint::black_box(vec![1_u8; ASKED_BYTES])),
+        Err(error) => tracing::error!(%error, "memory cannot be limited: the fault is not put in"),
+    }
 }
 
 /// Takes what is due at this age of the thread.
@@ -76,7 +93,7 @@ fn checked(
         .ok_or_else(|| {
             format!(
                 "{VARIABLE}={text}: expected a list like strategy-panic:ETHUSDC@20s with the kinds strategy-panic, \
-                 strategy-panic-always, strategy-loop (of a symbol), hot-panic, cold-panic"
+                 strategy-panic-always, strategy-loop (of a symbol), hot-panic, cold-panic, out-of-memory"
             )
         })?;
     for planned in &list {
@@ -97,6 +114,7 @@ fn parse(text: &str) -> Option<Planned> {
         None => match what {
             "hot-panic" => Fault::Hot,
             "cold-panic" => Fault::Cold,
+            "out-of-memory" => Fault::Memory,
             _ => return None,
         },
         Some((kind, symbol)) => {
@@ -137,7 +155,7 @@ mod tests {
     #[test]
     fn faults_are_read_with_kind_symbol_and_time() {
         let list = checked(
-            "strategy-panic:ETHUSDC@20s, strategy-loop:BTCUSDC@0.5s,hot-panic@3s,cold-panic@4s",
+            "strategy-panic:ETHUSDC@20s, strategy-loop:BTCUSDC@0.5s,hot-panic@3s,cold-panic@4s,out-of-memory@5s",
             "local",
             &here(),
             &["ETHUSDC", "BTCUSDC"],
@@ -151,6 +169,7 @@ mod tests {
             (Fault::Strategy(DeskFault::Loop, "BTCUSDC".to_owned()), 500),
             (Fault::Hot, 3_000),
             (Fault::Cold, 4_000),
+            (Fault::Memory, 5_000),
         ]
         .map(|(fault, ms)| Planned {
             fault,
