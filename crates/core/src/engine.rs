@@ -427,7 +427,7 @@ impl Engine {
 
     fn on_link(&mut self, now: Now, link: Link, state: LinkState, actions: &mut Actions) {
         // A connection that takes over while its predecessor still speaks loses nothing.
-        let is_replaced = !self.shared.on_link(link, state);
+        let is_replaced = !self.shared.on_link(link, state, now.mono);
         if !is_replaced {
             let what = match state {
                 LinkState::Up => What::LinkUp(link),

@@ -83,9 +83,11 @@ impl Shared {
     }
 
     /// Notes the state of a connection; returns whether it changed.
-    pub fn on_link(&mut self, link: Link, state: LinkState) -> bool {
-        if link == Link::User {
-            self.user.on_lost();
+    pub fn on_link(&mut self, link: Link, state: LinkState, now: Mono) -> bool {
+        match (link, state) {
+            (Link::User, LinkState::Up) => self.user.on_up(now),
+            (Link::User, LinkState::Down) => self.user.on_lost(),
+            (Link::Public | Link::Market | Link::Orders, _) => {}
         }
         match self.links.get_mut(link_index(link)) {
             Some(known) if *known != state => {

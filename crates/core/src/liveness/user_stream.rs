@@ -37,6 +37,8 @@ struct Waiting {
 pub struct UserStream {
     /// How long after the acknowledgement its event may come.
     within: Span,
+    /// Since when the connection delivers.
+    up_at: Mono,
     /// In the order of their instants.
     waiting: Vec<Waiting>,
     /// Orders heard of, and whether of their end.
@@ -49,6 +51,7 @@ impl UserStream {
     pub const fn new(within: Span) -> Self {
         Self {
             within,
+            up_at: Mono(i64::MIN),
             waiting: Vec::new(),
             seen: VecDeque::new(),
         }
@@ -65,8 +68,12 @@ impl UserStream {
         self.within
     }
 
-    /// The order channel acknowledged something at `now`.
-    pub fn on_acknowledged(&mut self, id: OrderId, what: Acknowledged, now: Mono) {
+    /// The order channel acknowledged at `now` what was asked for at `sent_at`. What was asked for before the connection
+    /// came up may have had its event before that: it proves nothing, and is found by REST.
+    pub fn on_acknowledged(&mut self, id: OrderId, what: Acknowledged, sent_at: Mono, now: Mono) {
+        if sent_at < self.up_at {
+            return;
+        }
         let proves = |(seen, is_end): &(OrderId, bool)| {
             *seen == id
                 && match what {
@@ -94,6 +101,12 @@ impl UserStream {
             self.seen.pop_front();
         }
         self.seen.push_back((id, is_end));
+    }
+
+    /// A connection came up, the first one or a successor.
+    pub fn on_up(&mut self, now: Mono) {
+        self.on_lost();
+        self.up_at = now;
     }
 
     /// The connection is down or being replaced: what was acknowledged is found by REST.
@@ -141,7 +154,9 @@ mod tests {
         let mut stream = UserStream::new(WITHIN);
         for step in steps {
             match step {
-                Step::Ack(ms, seq, what) => stream.on_acknowledged(id(*seq), *what, at(*ms)),
+                Step::Ack(ms, seq, what) => {
+                    stream.on_acknowledged(id(*seq), *what, at(*ms), at(*ms));
+                }
                 Step::Event(seq, is_end) => stream.on_event(id(*seq), *is_end),
                 Step::Lost => stream.on_lost(),
             }
@@ -155,6 +170,16 @@ mod tests {
         assert_eq!(stream.poll_suspect(next), convicts.map(id));
         assert_eq!(stream.poll_suspect(next), None, "said once");
         assert_eq!(stream.next_check(), None);
+    }
+
+    #[test]
+    fn an_answer_to_a_request_from_before_the_connection_is_not_waited_for() {
+        let mut stream = UserStream::new(WITHIN);
+        stream.on_up(at(100));
+        stream.on_acknowledged(id(1), Acknowledged::Canceled, at(99), at(150));
+        assert_eq!(stream.next_check(), None);
+        stream.on_acknowledged(id(2), Acknowledged::Canceled, at(100), at(150));
+        assert_eq!(stream.next_check(), Some(at(2_150)));
     }
 
     #[test]
@@ -190,9 +215,9 @@ mod tests {
     #[test]
     fn a_changed_time_holds_for_what_is_acknowledged_afterwards() {
         let mut stream = UserStream::new(WITHIN);
-        stream.on_acknowledged(id(1), Acknowledged::Placed, at(0));
+        stream.on_acknowledged(id(1), Acknowledged::Placed, at(0), at(0));
         stream.on_params(Span::from_millis(500));
-        stream.on_acknowledged(id(2), Acknowledged::Placed, at(1));
+        stream.on_acknowledged(id(2), Acknowledged::Placed, at(1), at(1));
         assert_eq!(stream.next_check(), Some(at(501)));
         assert_eq!(stream.poll_suspect(at(501)), Some(id(2)));
     }
@@ -201,7 +226,7 @@ mod tests {
     fn memory_is_bounded() {
         let mut stream = UserStream::new(WITHIN);
         for seq in 0..5_000 {
-            stream.on_acknowledged(id(seq), Acknowledged::Placed, at(0));
+            stream.on_acknowledged(id(seq), Acknowledged::Placed, at(0), at(0));
             stream.on_event(id(seq + 10_000), true);
         }
         assert_eq!(stream.waiting.len(), WAITING_MAX);

@@ -222,9 +222,20 @@ impl Desk {
 
     /// Our own orders are the heartbeat of the user stream.
     fn await_event(&self, id: OrderId, what: Acknowledged, now: Now, shared: &mut Shared) {
-        if shared.is_up(Link::User) {
-            shared.user.on_acknowledged(id, what, now.mono);
+        if !shared.is_up(Link::User) {
+            return;
         }
+        // When a cancel was sent is not kept: it may have been as long ago as its answer may take.
+        let earliest = now
+            .mono
+            .after(Span(-self.params.liveness.request_timeout.raw()));
+        let sent_at = match what {
+            Acknowledged::Placed => self.tracker.order(id).map(|order| order.placed_at),
+            Acknowledged::Canceled => None,
+        };
+        shared
+            .user
+            .on_acknowledged(id, what, sent_at.unwrap_or(earliest), now.mono);
     }
 
     fn pause_after(&mut self, side: Side, refusal: &Refusal, now: Now) {

@@ -44,7 +44,7 @@ const PULL_AFTER: Span = Span::from_secs(1);
 /// of its convictions …
 const PROBATION: Span = Span::from_secs(1);
 /// … up to this often …
-const PROBATIONS_MAX: u32 = 5;
+const PROBATIONS_MAX: u32 = 3;
 /// … and they are forgotten after this.
 const PROBATION_FORGOTTEN: Span = Span::from_secs(300);
 
