@@ -275,10 +275,13 @@ impl Desk {
     }
 
     fn on_obstacle_changed(&mut self, obstacle: Option<Missing>, now: Now) {
-        self.obstacle = obstacle;
+        let before = core::mem::replace(&mut self.obstacle, obstacle);
         self.quoting.demand();
         if obstacle.is_none() && self.record.ready_at.is_none() {
             self.record.ready_at = Some(now.mono);
+        } else if obstacle.is_none() && before == Some(Missing::NotFresh) {
+            // Whatever silenced the market may have silenced the user stream too, without a lost connection.
+            self.check_after(Span::ZERO, now.mono);
         }
     }
 

@@ -41,6 +41,26 @@ fn a_silent_depth_stream_of_unknown_rhythm_is_convicted_by_probes_before_it_is_s
 }
 
 #[test]
+fn after_a_silence_of_the_market_orders_and_trades_are_compared_at_once() {
+    let mut world = World::quoting();
+    silence_book(&mut world);
+    world.fault(Kind::Probe, Fault::UnknownLost, 1_000);
+    world.until(secs(4), |w| w.resting(ETH) == (0, 0));
+    world.faults.clear();
+    world.silent.clear();
+    let back = world.now;
+    world.until(secs(5), |w| w.is_full(ETH));
+    world.run(ms(1_000));
+    let open = world.count(back, |a| *a == Action::FetchOpenOrders(ETH));
+    let account = world.count(back, |a| *a == Action::FetchAccount);
+    assert!(open > 0 && account > 0, "{open} lists, {account} accounts");
+    assert!(
+        world.now.since(back) <= secs(6),
+        "not the comparison of every 30 s"
+    );
+}
+
+#[test]
 fn without_probes_the_silence_itself_pulls_at_three_seconds() {
     let mut world = World::quoting();
     silence_book(&mut world);
