@@ -24,6 +24,7 @@ use crate::units::{Mono, Now, Quote, Span};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use contain::Keep;
+use core::hash::Hash;
 use desk::Desk;
 use shared::Shared;
 use timers::Timer;
@@ -44,6 +45,8 @@ pub struct Engine {
     stepping: Option<(SymbolId, usize)>,
     /// The halt that every desk has heard of; kept outside of `step`, which a panic may cut short.
     halt_heard: Option<HaltReason>,
+    /// Wall less monotonic clock at the last step.
+    clock_offset: Option<Span>,
     is_stopped: bool,
     view: View,
     /// Removed symbols as they ended, until the driver takes them.
@@ -60,6 +63,7 @@ impl Engine {
             keeps: Vec::new(),
             stepping: None,
             halt_heard: None,
+            clock_offset: None,
             is_stopped: false,
             view: View::default(),
             ended: VecDeque::new(),
@@ -68,6 +72,7 @@ impl Engine {
 
     /// Feeds one event at one instant; appends what should happen.
     pub fn step(&mut self, now: Now, event: &Event<'_>, actions: &mut Actions) {
+        self.note_clock(now);
         match event {
             Event::Wakeup => self.on_wakeup(now, actions),
             Event::Market(symbol, market) => self.on_market(now, *symbol, market, actions),
@@ -87,6 +92,18 @@ impl Engine {
         }
         self.forget_removed(actions);
         self.finish_stop(actions);
+    }
+
+    /// The wall clock was measured anew: what was learned of event times is restated, so that no stream looks late.
+    fn note_clock(&mut self, now: Now) {
+        let offset = Span(now.wall.raw().saturating_sub(now.mono.raw()));
+        let before = self.clock_offset.replace(offset).unwrap_or(offset);
+        if before == offset {
+            return;
+        }
+        for desk in self.desks.iter_mut().flatten() {
+            desk.liveness.on_clock_step(offset.saturating_sub(before));
+        }
     }
 
     /// The next instant at which `step` must be called with `Event::Wakeup`, and why.
@@ -127,6 +144,7 @@ impl Engine {
     pub fn digest(&self) -> u64 {
         let mut digest = Digest::default();
         self.shared.digest(&mut digest);
+        self.clock_offset.hash(&mut digest);
         digest.word(i64::from(self.is_stopped));
         digest.word(i64::from(self.halt_heard == self.shared.halt));
         for desk in &self.desks {

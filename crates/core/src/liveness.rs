@@ -143,6 +143,18 @@ impl Liveness {
         self.params = params;
     }
 
+    /// The wall clock moved by `step` against the monotonic one.
+    pub fn on_clock_step(&mut self, step: Span) {
+        for watch in [
+            &mut self.depth,
+            &mut self.mark,
+            &mut self.ticker,
+            &mut self.trade,
+        ] {
+            watch.lag.on_clock_step(step);
+        }
+    }
+
     /// The connection of the stream came up: from now on a first message is expected. A connection that
     /// replaces one that still speaks (make-before-break) is expected to speak on.
     pub fn on_subscribed(&mut self, stream: Stream, now: Mono) {

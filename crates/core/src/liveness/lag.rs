@@ -41,6 +41,14 @@ impl Lag {
         self.last > max || grown > max
     }
 
+    /// Restates what was learned by a wall clock that moved by `step` against the monotonic one: a clock that is put
+    /// right makes no stream late.
+    pub fn on_clock_step(&mut self, step: Span) {
+        for least in self.least.iter_mut().flatten() {
+            *least = least.saturating_add(step);
+        }
+    }
+
     /// What was learned of the past was measured with another clock.
     pub const fn rebase(&mut self) {
         self.least = [Some(self.last), None];
@@ -92,6 +100,16 @@ mod tests {
         check(&[(0, 900), (100, 950)], false);
         // The past is forgotten: a clock that was corrected is the measure of what comes later.
         check(&[(0, -2_000), (29_000, 0), (31_000, 0), (61_000, 0)], false);
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_put_right_makes_no_stream_late() {
+        let mut lag = Lag::default();
+        // Until its offset is measured anew our clock is six seconds behind.
+        lag.on_message(Wall::from_millis(6_000), Wall(0), Mono(0));
+        lag.on_clock_step(Span::from_millis(6_000));
+        lag.on_message(Wall::from_millis(6_100), Wall::from_millis(6_100), Mono(1));
+        assert!(!lag.is_late(MAX));
     }
 
     #[test]
