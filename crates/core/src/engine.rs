@@ -554,7 +554,7 @@ impl Engine {
             *keep = Some(Keep::new(&desk));
             *place = Some(desk);
         }
-        self.shared.funding.demand(now.mono);
+        self.shared.funding.demand_for_new(now.mono);
         self.expect_streams(now, symbol, actions);
     }
 

@@ -360,7 +360,7 @@ impl Engine {
         let (instrument, params) = (&keep.instrument, &keep.params);
         let mut desk = Desk::new(symbol, instrument, params, &Resume::default(), now.mono);
         desk.succeed(&keep.books, &keep.kept, parked.since);
-        self.shared.funding.demand(now.mono);
+        self.shared.funding.demand_for_new(now.mono);
         desk.fault = keep.fault;
         keep.parked = None;
         if let Some(place) = self.desks.get_mut(index) {

@@ -15,6 +15,8 @@ const ASK_AGAIN: Span = Span::from_secs(5);
 const ASK_AGAIN_CALMLY: Span = Span::from_secs(60);
 /// However often doubt arises, payments are not asked for more often than this.
 const SPACING: Span = Span::from_secs(5);
+/// The same for new symbols, which are added together and wait for the answer.
+const SPACING_OF_NEW: Span = Span::from_millis(500);
 /// This long after a full hour its payments are asked for, whatever the stream told.
 const AFTER_THE_HOUR: Span = Span::from_secs(180);
 /// After a payment of which the stream did not say the symbol.
@@ -34,8 +36,17 @@ pub struct FundingCheck {
 impl FundingCheck {
     /// Something may have been missed: a new round, as soon as that is possible.
     pub(super) fn demand(&mut self, now: Mono) {
+        self.demand_spaced(SPACING, now);
+    }
+
+    /// A symbol is new, or has a new desk: it is not quoted before its funding is known.
+    pub(super) fn demand_for_new(&mut self, now: Mono) {
+        self.demand_spaced(SPACING_OF_NEW, now);
+    }
+
+    fn demand_spaced(&mut self, spacing: Span, now: Mono) {
         (self.demanded_at, self.page) = (now, None);
-        let spaced = self.asked_at.map_or(now, |at| at.after(SPACING));
+        let spaced = self.asked_at.map_or(now, |at| at.after(spacing));
         self.bring_forward(spaced.max(now));
     }
 

@@ -191,6 +191,15 @@ fn a_list_of_income_that_cannot_be_had_is_asked_for_within_the_weight_budget() {
 }
 
 #[test]
+fn a_symbol_that_is_added_does_not_wait_for_the_spacing_of_doubts() {
+    let mut world = World::with(ethusdc_defaults(), &[ETH]);
+    world.connect();
+    world.until(secs(2), |w| w.is_full(ETH));
+    world.add(BTC, Resume::default());
+    world.until(secs(2), |w| w.is_full(BTC));
+}
+
+#[test]
 fn doubt_after_doubt_does_not_ask_for_funding_more_often_than_it_may() {
     let mut world = World::quoting();
     let since = world.now;
