@@ -25,8 +25,6 @@ const RECONCILIATIONS_MISSED_MAX: i64 = 3;
 const RECONCILED_WITHIN: Span = Span::from_secs(90);
 /// After a failed arming it is tried again.
 const RETRY: Span = Span::from_secs(1);
-/// Quotes may rest this long on an arming that is on its way, so that the first ones need not wait for it.
-const CONFIRMED_WITHIN: Span = Span::from_secs(5);
 
 /// The switch of one symbol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -35,8 +33,6 @@ pub struct DeadMan {
     pub deadline: Option<Mono>,
     /// When it is to be armed (again); `None` before the first time, when it is due at once.
     due_at: Option<Mono>,
-    /// When the request was sent that is to end a time without a switch.
-    provisional: Option<Mono>,
     /// Looks of the quoting loop at a fresh book since the last arming.
     looks: u64,
     is_disarmed: bool,
@@ -48,18 +44,15 @@ impl DeadMan {
         self.looks = self.looks.saturating_add(1);
     }
 
-    /// Whether orders may rest now: the switch is armed, or being armed since a moment ago.
+    /// Whether orders may rest now: the exchange has confirmed the switch. An arming that is on its way does not count:
+    /// a process that ends in that moment would leave orders that nobody cancels.
     pub(super) fn is_armed(&self, now: Mono) -> bool {
         self.deadline.is_some_and(|at| now < at)
-            || self
-                .provisional
-                .is_some_and(|at| now.since(at) < CONFIRMED_WITHIN)
     }
 
     /// When [`Self::is_armed`] ends unless something is heard; the desk must be stepped then.
     pub(super) fn lapses_at(&self) -> Option<Mono> {
-        let provisional = self.provisional.map(|at| at.after(CONFIRMED_WITHIN));
-        self.deadline.max(provisional)
+        self.deadline
     }
 }
 
@@ -73,9 +66,6 @@ impl Desk {
         if !shared.may_ask(Request::DeadMan, now.mono) {
             self.arm_at(shared.weight.next_check(now.mono));
             return;
-        }
-        if !self.dead_man.is_armed(now.mono) && self.dead_man.provisional.is_none() {
-            self.dead_man.provisional = Some(now.mono);
         }
         self.dead_man.looks = 0;
         let countdown = self.params.liveness.dead_man;
@@ -127,7 +117,6 @@ impl Desk {
                 // Answers may overtake each other: a later request has replaced the timer of an earlier one.
                 let deadline = requested_at.after(*span);
                 self.dead_man.deadline = self.dead_man.deadline.max(Some(deadline));
-                self.dead_man.provisional = None;
             }
             Outcome::Refused(refusal) => {
                 self.say(What::DeadManFailed(refusal.why, refusal.code), actions);
@@ -140,8 +129,6 @@ impl Desk {
     /// The quotes under a switch that was to be armed are pulled; arming is tried again at `retry`.
     fn on_not_armed(&mut self, retry: Mono) {
         if !self.dead_man.is_disarmed {
-            // In the past: no next try is trusted before it is confirmed.
-            self.dead_man.provisional = Some(Mono(i64::MIN));
             self.arm_at(retry);
         }
     }

@@ -21,12 +21,7 @@ fn nothing_is_placed_until_each_source_has_spoken() {
         world.fault(missing, Fault::UnknownLost, 1_000);
         world.connect();
         world.run(secs(20));
-        let may_provisionally = missing == Kind::DeadMan;
-        assert_eq!(
-            world.places(Mono(0)) > 0,
-            may_provisionally,
-            "without {missing:?}"
-        );
+        assert_eq!(world.places(Mono(0)), 0, "without {missing:?}");
         assert_eq!(world.resting(ETH), (0, 0), "without {missing:?}");
         world.faults.clear();
         world.until(secs(10), |w| w.is_full(ETH));
