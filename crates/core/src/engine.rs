@@ -9,6 +9,7 @@ pub mod requests;
 pub mod risk_time;
 pub mod shared;
 pub mod timers;
+mod user;
 pub mod view;
 
 use crate::action::{Action, Actions};
@@ -101,8 +102,10 @@ impl Engine {
         if before == offset {
             return;
         }
+        let step = offset.saturating_sub(before);
+        self.shared.user.on_clock_step(step);
         for desk in self.desks.iter_mut().flatten() {
-            desk.liveness.on_clock_step(offset.saturating_sub(before));
+            desk.liveness.on_clock_step(step);
         }
     }
 
@@ -224,6 +227,7 @@ impl Engine {
     }
 
     fn on_account(&mut self, now: Now, account: &Account<'_>, actions: &mut Actions) {
+        self.note_event_time(now, account);
         match account {
             Account::Order(update) => self.on_order_update(now, update, actions),
             Account::Lite(lite) => {
@@ -255,21 +259,6 @@ impl Engine {
                 self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));
             }
         }
-    }
-
-    /// An order that was acknowledged and of which the user stream says nothing: the stream is replaced, and
-    /// everything it should have told is read from the exchange.
-    fn judge_user_stream(&mut self, now: Now, actions: &mut Actions) {
-        if self.shared.user.poll_suspect(now.mono).is_none() {
-            return;
-        }
-        actions.say(Notice {
-            symbol: None,
-            what: What::StreamDead(Stream::User, self.shared.user.within()),
-        });
-        actions.push(Action::RenewListenKey);
-        self.shared.reconnect(Link::User, now.mono, actions);
-        self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));
     }
 
     /// Removed symbols of which nothing is open any more, their desks lost or not. A position that remains is nobody's

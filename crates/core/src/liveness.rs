@@ -5,6 +5,7 @@
 //! is suspect by its own rhythm before that, and the exchange is asked by REST.
 
 pub mod lag;
+pub mod missed;
 pub mod rhythm;
 pub mod user_stream;
 
@@ -14,6 +15,7 @@ use crate::params::LivenessParams;
 use crate::units::{Mono, Span, Wall};
 use core::hash::Hash;
 use lag::Lag;
+use missed::Missed;
 use rhythm::Rhythm;
 
 /// A probe without an answer is repeated after this while the stream stays silent.
@@ -28,6 +30,9 @@ const LATE: Span = Span::from_millis(50);
 const SILENT_AFTER: Span = Span::from_secs(60);
 /// Depth messages in that time that show a market in which something should be heard of every stream.
 const LIVELY: u64 = 600;
+/// Trades pause for longer than their rhythm says: a stream of them is dead after so many times what makes it suspect,
+/// and not before [`SILENT_AFTER`].
+const TRADES_PAUSE: i64 = 20;
 /// Lags of two connections that differ less than this have one cause: our clock.
 const SAME_LAG: Span = Span::from_millis(500);
 
@@ -79,9 +84,10 @@ struct Watch {
     /// When the present silence was suspected, and until when that is put off.
     suspected_at: Option<Mono>,
     deferred_to: Option<Mono>,
-    /// When a stream that need not speak is judged for never having spoken, and depth messages at its subscription.
+    /// When a stream that need not speak is judged for its silence, and depth messages when that began.
     silent_check: Option<Mono>,
     depth_before: u64,
+    missed: Missed,
     /// Since when every message is late.
     late_since: Option<Mono>,
     lag: Lag,
@@ -94,6 +100,7 @@ impl Watch {
         *self = Self {
             since,
             rhythm: self.rhythm,
+            missed: self.missed.renewed(),
             ..Self::default()
         };
     }
@@ -206,7 +213,8 @@ impl Liveness {
                 .rhythm
                 .on_interval(now.since(at), half(params.stale), now);
         }
-        let back = matches!(watch.pulse, Pulse::Stale | Pulse::Dead);
+        let was_told = watch.missed.on_message();
+        let back = was_told || matches!(watch.pulse, Pulse::Stale | Pulse::Dead);
         *watch = Watch {
             since: Some(now),
             heard_at: Some(now),
@@ -217,7 +225,27 @@ impl Liveness {
             deferred_to: None,
             ..*watch
         };
+        if stream == Stream::Trade {
+            self.expect_trade(now);
+        }
         back
+    }
+
+    /// A trade came: when the next one is due, if they come often enough for that to be said.
+    fn expect_trade(&mut self, now: Mono) {
+        let pause = self.suspect_after(Stream::Trade).map(|after| {
+            let pause = Span(after.raw().saturating_mul(TRADES_PAUSE));
+            pause.max(SILENT_AFTER)
+        });
+        self.trade.depth_before = self.depth_messages;
+        self.trade.silent_check = pause.map(|pause| now.after(pause));
+    }
+
+    /// The best prices of the book changed: a ticker has told of that, or its stream missed it.
+    pub const fn on_touch(&mut self) {
+        if self.ticker.since.is_some() {
+            self.ticker.missed.on_touch();
+        }
     }
 
     /// The exchange showed by REST the same touch as our book: the book was true when it was asked.
@@ -332,18 +360,27 @@ impl Liveness {
         Some(Verdict::Suspect(Stream::Depth, silence))
     }
 
-    /// A stream that need not speak, but never has while the book was lively.
+    /// A stream that need not speak, but has missed what the book shows, or says nothing while the book is lively.
     fn judge_unheard(&mut self, stream: Stream, now: Mono) -> Option<Verdict> {
-        let depth_messages = self.depth_messages;
+        let (depth_messages, dead) = (self.depth_messages, self.params.dead);
         let watch = self.watch_mut(stream)?;
-        let due = watch.silent_check.filter(|at| now >= *at)?;
-        if depth_messages.saturating_sub(watch.depth_before) < LIVELY {
-            watch.depth_before = depth_messages;
-            watch.silent_check = Some(now.max(due).after(SILENT_AFTER));
-            return None;
+        let since = watch.since?;
+        if watch.missed.due(since, dead).is_none_or(|at| now < at) {
+            let due = watch.silent_check.filter(|at| now >= *at)?;
+            if depth_messages.saturating_sub(watch.depth_before) < LIVELY {
+                watch.depth_before = depth_messages;
+                watch.silent_check = Some(now.max(due).after(SILENT_AFTER));
+                return None;
+            }
         }
         watch.silent_check = None;
-        Some(Verdict::Silent(stream, now.since(watch.since?)))
+        watch.missed.on_told(now);
+        watch.pulse = Pulse::Dead;
+        let silence = now.since(since);
+        Some(match watch.proven {
+            true => Verdict::Dead(stream, silence),
+            false => Verdict::Silent(stream, silence),
+        })
     }
 
     /// When every stream that spoke since the depth stream began to lag does so by the same, and one of them comes by
@@ -393,7 +430,8 @@ impl Liveness {
         let watch = self.watch(stream)?;
         let since = watch.since?;
         if matches!(stream, Stream::BookTicker | Stream::Trade) {
-            return watch.silent_check;
+            let missed = watch.missed.due(since, self.params.dead);
+            return missed.into_iter().chain(watch.silent_check).min();
         }
         let dead = since.after(self.params.dead);
         match watch.pulse {
@@ -471,6 +509,12 @@ impl Liveness {
             && (self.depth.late_since.is_none() || self.clock_is_excused(now))
             && self.mark.proven
             && young(&self.mark, self.params.dead)
+    }
+
+    /// Whether depth messages come, and with event times by our clock.
+    #[must_use]
+    pub fn is_on_time(&self) -> bool {
+        self.depth.pulse == Pulse::Fresh && self.depth.late_since.is_none()
     }
 
     /// Silence of a stream; `None` while nothing is expected from it.

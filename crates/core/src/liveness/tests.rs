@@ -168,6 +168,82 @@ fn a_stream_that_never_speaks_is_told_of_when_the_market_is_lively() {
     assert_eq!(told(&mut liveness, 70_000, 300_000, 50), [silent], "once");
 }
 
+/// A book whose best prices move every half second for `moves` times, with a ticker for each up to `heard`.
+fn touched(liveness: &mut Liveness, from: i64, moves: i64, heard: i64) -> Vec<(i64, Verdict)> {
+    let mut told = Vec::new();
+    for n in 0..moves {
+        let ms = from + n * 500;
+        liveness.on_message(Stream::Depth, at(ms), Wall(0), Wall(0));
+        keep_mark(liveness, ms);
+        if n < heard {
+            liveness.on_message(Stream::BookTicker, at(ms), Wall(0), Wall(0));
+        }
+        liveness.on_touch();
+        while let Some(verdict) = liveness.poll_verdict(at(ms)) {
+            told.push((ms, verdict));
+        }
+    }
+    told
+}
+
+#[test]
+fn a_ticker_stream_that_misses_touches_is_dead_told_once_a_minute_and_back_when_it_speaks() {
+    let dead = |ms, silence| {
+        (
+            ms,
+            Verdict::Dead(Stream::BookTicker, Span::from_millis(silence)),
+        )
+    };
+    let mut liveness = speaking();
+    liveness.on_subscribed(Stream::BookTicker, at(0));
+    assert_eq!(touched(&mut liveness, 0, 20, 20), [], "each has its ticker");
+    // The last ticker came at 11 s.
+    assert_eq!(touched(&mut liveness, 10_000, 20, 3), [dead(16_000, 5_000)]);
+    assert_eq!(liveness.pulse(Stream::BookTicker), Pulse::Dead);
+    assert!(liveness.is_quotable(at(19_600)), "one witness less");
+    // Its connection is replaced, and says nothing of it either.
+    liveness.on_subscribed(Stream::BookTicker, at(20_000));
+    let silent = Verdict::Silent(Stream::BookTicker, Span::from_millis(56_000));
+    assert_eq!(touched(&mut liveness, 20_000, 120, 0), [(76_000, silent)]);
+    assert!(liveness.on_message(Stream::BookTicker, at(80_000), Wall(0), Wall(0)));
+    assert!(!liveness.on_message(Stream::BookTicker, at(80_001), Wall(0), Wall(0)));
+}
+
+#[test]
+fn a_ticker_stream_of_a_touch_that_stands_still_is_silent_by_right() {
+    let mut liveness = speaking();
+    liveness.on_subscribed(Stream::BookTicker, at(0));
+    liveness.on_message(Stream::BookTicker, at(0), Wall(0), Wall(0));
+    for ms in (0..600_000).step_by(500) {
+        liveness.on_message(Stream::Depth, at(ms), Wall(0), Wall(0));
+        keep_mark(&mut liveness, ms);
+        assert_eq!(liveness.poll_verdict(at(ms)), None, "at {ms}");
+    }
+}
+
+#[test]
+fn trades_that_end_in_a_lively_market_are_missed_after_a_minute_and_slow_ones_never() {
+    for (every, expected) in [(2, Some(80_000)), (200, None)] {
+        let mut liveness = speaking();
+        liveness.on_subscribed(Stream::Trade, at(0));
+        let mut told = None;
+        for n in 0..3_000 {
+            let ms = n * 50;
+            liveness.on_message(Stream::Depth, at(ms), Wall(0), Wall(0));
+            keep_mark(&mut liveness, ms);
+            if ms <= 20_000 && n % every == 0 {
+                liveness.on_message(Stream::Trade, at(ms), Wall(0), Wall(0));
+            }
+            while let Some(verdict) = liveness.poll_verdict(at(ms)) {
+                let dead = Verdict::Dead(Stream::Trade, Span::from_millis(60_000));
+                assert_eq!((verdict, told), (dead, None), "at {ms}");
+                told = Some(ms);
+            }
+        }
+        assert_eq!(told, expected, "a trade every {every} messages");
+    }
+}
+
 #[test]
 fn streams_of_two_connections_that_lag_alike_show_a_wrong_clock_which_is_excused_for_three_seconds()
 {

@@ -2,10 +2,12 @@
 //! nothing of sockets or listen keys.
 //!
 //! An order or cancel that the order channel acknowledged is followed by an event on the user stream, which
-//! may as well come first (protocol §3.2). One whose event does not come convicts the stream.
+//! may as well come first (protocol §3.2). One whose event does not come convicts the stream, and so do events that
+//! come, but late: it tells the past.
 
+use super::lag::Lag;
 use crate::order::OrderId;
-use crate::units::{Mono, Span};
+use crate::units::{Mono, Now, Span, Wall};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -15,6 +17,10 @@ pub const WAITING_MAX: usize = 512;
 /// Events remembered in case they overtook their acknowledgement. At the bound the oldest is forgotten; it
 /// would have to precede its acknowledgement by this many others to matter.
 pub const SEEN_MAX: usize = 1_024;
+/// Events in a row with late event times that convict the stream: a single burst is over when it is heard.
+const LATE_MAX: u32 = 3;
+/// … and for this long only once.
+const LATE_AGAIN: Span = Span::from_secs(60);
 
 /// What was acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -43,17 +49,24 @@ pub struct UserStream {
     waiting: Vec<Waiting>,
     /// Orders heard of, and whether of their end.
     seen: VecDeque<(OrderId, bool)>,
+    lag: Lag,
+    /// Late events in a row.
+    late: u32,
+    late_told_at: Option<Mono>,
 }
 
 impl UserStream {
     /// Nothing is waited for; an event may come this long after its acknowledgement.
     #[must_use]
-    pub const fn new(within: Span) -> Self {
+    pub fn new(within: Span) -> Self {
         Self {
             within,
             up_at: Mono(i64::MIN),
             waiting: Vec::new(),
             seen: VecDeque::new(),
+            lag: Lag::default(),
+            late: 0,
+            late_told_at: None,
         }
     }
 
@@ -103,6 +116,21 @@ impl UserStream {
         self.seen.push_back((id, is_end));
     }
 
+    /// Takes the event time of a message: half of what an event may take after its acknowledgement makes it late.
+    pub fn on_event_time(&mut self, event_time: Wall, now: Now) {
+        self.lag.on_message(event_time, now.wall, now.mono);
+        self.late = match self.lag.is_late(Span(self.within.raw() / 2)) {
+            true => self.late.saturating_add(1),
+            false => 0,
+        };
+    }
+
+    /// The wall clock moved by `step` against the monotonic one.
+    pub fn on_clock_step(&mut self, step: Span) {
+        self.lag.on_clock_step(step);
+        self.late = 0;
+    }
+
     /// A connection came up, the first one or a successor.
     pub fn on_up(&mut self, now: Mono) {
         self.on_lost();
@@ -113,6 +141,8 @@ impl UserStream {
     pub fn on_lost(&mut self) {
         self.waiting.clear();
         self.seen.clear();
+        self.lag = Lag::default();
+        self.late = 0;
     }
 
     /// Whether an event is overdue; says so once for all that are waited for.
@@ -120,6 +150,20 @@ impl UserStream {
         let overdue = self.waiting.iter().find(|w| w.due <= now)?.id;
         self.waiting.clear();
         Some(overdue)
+    }
+
+    /// How late event after event is; says so once a minute, for a new connection need not be quicker. To be asked while
+    /// market data show that our clock is right.
+    pub fn poll_late(&mut self, now: Mono) -> Option<Span> {
+        let is_again = self
+            .late_told_at
+            .is_some_and(|at| now.since(at) < LATE_AGAIN);
+        if self.late < LATE_MAX || is_again {
+            return None;
+        }
+        self.late = 0;
+        self.late_told_at = Some(now);
+        Some(self.lag.behind())
     }
 
     /// When [`Self::poll_suspect`] should be asked.
@@ -220,6 +264,46 @@ mod tests {
         stream.on_acknowledged(id(2), Acknowledged::Placed, at(1), at(1));
         assert_eq!(stream.next_check(), Some(at(501)));
         assert_eq!(stream.poll_suspect(at(501)), Some(id(2)));
+    }
+
+    #[test]
+    fn events_that_come_late_one_after_the_other_convict_once_a_minute() {
+        let mut stream = UserStream::new(WITHIN);
+        let mut told = Vec::new();
+        for n in 0..710 {
+            // Up to 1 s is on time; two late ones in a row say nothing yet.
+            let lag = match n {
+                0..10 => 1_000,
+                10..100 if n % 3 > 0 => 1_400,
+                10..100 => 30,
+                _ => 1_400,
+            };
+            let now = Now {
+                mono: at(n * 100),
+                wall: Wall::from_millis(n * 100 + lag),
+            };
+            stream.on_event_time(Wall::from_millis(n * 100), now);
+            told.extend(stream.poll_late(now.mono).map(|late| (n, late)));
+        }
+        let late = Span::from_millis(1_400);
+        assert_eq!(told, [(102, late), (702, late)]);
+    }
+
+    #[test]
+    fn a_corrected_clock_makes_no_event_late() {
+        let mut stream = UserStream::new(WITHIN);
+        for n in 0..40 {
+            let step = if n < 20 { 0 } else { 3_000 };
+            if n == 20 {
+                stream.on_clock_step(Span::from_millis(3_000));
+            }
+            let now = Now {
+                mono: at(n * 100),
+                wall: Wall::from_millis(n * 100 - 2_500 + step),
+            };
+            stream.on_event_time(Wall::from_millis(n * 100), now);
+            assert_eq!(stream.poll_late(now.mono), None, "event {n}");
+        }
     }
 
     #[test]

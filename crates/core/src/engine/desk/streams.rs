@@ -62,7 +62,8 @@ impl Desk {
                 Verdict::Silent(stream, silence) => {
                     let what = What::StreamSilent(stream, link_of(stream), silence);
                     self.say(what, actions);
-                    if matches!(stream, Stream::Depth | Stream::Mark) {
+                    // That nobody trades is no fault of a connection.
+                    if stream != Stream::Trade {
                         self.replace_connection(stream, now.mono, shared, actions);
                     }
                 }
@@ -84,6 +85,7 @@ impl Desk {
         self.replace_connection(stream, now, shared, actions);
     }
 
+    /// The connection goes on delivering until its successor does, so only a dead depth stream costs the book.
     fn replace_connection(
         &mut self,
         stream: Stream,
@@ -91,11 +93,10 @@ impl Desk {
         shared: &mut Shared,
         actions: &mut Actions,
     ) {
-        let link = link_of(stream);
-        if link == Link::Public {
+        if stream == Stream::Depth {
             self.lose_book(BookLoss::StreamLost, now, actions);
         }
-        shared.reconnect(link, now, actions);
+        shared.reconnect(link_of(stream), now, actions);
     }
 }
 

@@ -415,6 +415,7 @@ impl Desk {
         };
         self.vouch.ahead_from = None;
         if self.vouch.evidence.on_touch(touch, event_time, now) {
+            self.liveness.on_touch();
             self.vouch.differences = 0;
             if matches!(self.vouch.trust, Trust::Doubted(_)) {
                 self.vouch.trust = Trust::Full;

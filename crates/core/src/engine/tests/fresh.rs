@@ -101,6 +101,42 @@ fn quiet_trades_and_tickers_are_legal() {
 }
 
 #[test]
+fn a_ticker_stream_that_misses_what_the_book_shows_is_replaced_and_nothing_is_pulled() {
+    let mut world = World::quoting();
+    world.silent.insert(Stream::BookTicker);
+    world.makes_before_breaking = true;
+    let since = world.now;
+    let dead = |w: &What| matches!(w, What::StreamDead(Stream::BookTicker, _));
+    for step in 0..12 {
+        world.move_to(ETH, 250_000 + step % 2);
+        world.run(ms(450));
+    }
+    assert_eq!(
+        world.count(since, |a| *a == Action::Reconnect(Link::Public)),
+        1
+    );
+    let pulls = world.count(since, |a| matches!(a, Action::CancelAll(_)));
+    assert_eq!((pulls, world.said(since, dead)), (0, 1));
+    assert_eq!(world.said(since, |w| matches!(w, What::BookLost(_))), 0);
+}
+
+#[test]
+fn a_user_stream_whose_events_come_late_is_replaced_once_and_read_by_rest() {
+    let mut world = World::quoting();
+    world.user_late_by = ms(1_300);
+    let since = world.now;
+    for step in 0..20 {
+        world.run(secs(1));
+        world.move_to(ETH, 250_000 + 400 * (step % 2));
+    }
+    let dead = |w: &What| matches!(w, What::StreamDead(Stream::User, late) if *late == ms(1_303));
+    assert_eq!(world.said(since, dead), 1);
+    assert_eq!(world.count(since, |a| *a == Action::RenewListenKey), 1);
+    world.user_late_by = ms(0);
+    world.until(secs(10), |w| w.is_full_or_reduced());
+}
+
+#[test]
 fn a_dead_mark_stream_pulls_and_is_reconnected() {
     let mut world = World::quoting();
     world.silent.insert(Stream::Mark);

@@ -114,7 +114,11 @@ pub struct World {
     pub silent: BTreeSet<Stream>,
     /// Connections that do not come back.
     pub dead_links: BTreeSet<usize>,
+    /// A replaced connection delivers until its successor does, as in the live shell.
+    pub makes_before_breaking: bool,
     pub depth_late_by: Span,
+    /// User events take this much longer.
+    pub user_late_by: Span,
     pub mark_late_by: Span,
     /// A position from elsewhere excuses the bound.
     pub is_bound_checked: bool,
@@ -163,6 +167,8 @@ impl World {
             faults: BTreeMap::new(),
             silent: BTreeSet::new(),
             dead_links: BTreeSet::new(),
+            makes_before_breaking: false,
+            user_late_by: Span::ZERO,
             depth_late_by: Span::ZERO,
             mark_late_by: Span::ZERO,
             is_bound_checked: true,
@@ -508,7 +514,7 @@ impl World {
             return;
         }
         for event in events {
-            self.send(ms(3), Parcel::User(event));
+            self.send(ms(3).saturating_add(self.user_late_by), Parcel::User(event));
         }
     }
 
@@ -872,7 +878,9 @@ impl World {
                 }
             }
             Action::Reconnect(link) => {
-                self.send(Span::ZERO, Parcel::Link(link, LinkState::Down));
+                if !self.makes_before_breaking {
+                    self.send(Span::ZERO, Parcel::Link(link, LinkState::Down));
+                }
                 self.send(RECONNECT, Parcel::Link(link, LinkState::Up));
             }
             Action::RenewListenKey => self.send(RECONNECT, Parcel::Link(Link::User, LinkState::Up)),

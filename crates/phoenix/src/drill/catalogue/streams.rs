@@ -225,7 +225,7 @@ pub(super) const MARKET_DATA: &[Drill] = &[
     Drill {
         name: "silent-ticker",
         about: "The book ticker falls silent while depth goes on: one witness less, no reason to stop.",
-        production: "Nothing: depth alone carries the quotes, the ticker is a witness.",
+        production: "Nothing: depth alone carries the quotes, and the connection is replaced. If it is told every minute, the exchange sends none: look at its status page.",
         plays: &["F1"],
         setting: LEARNT,
         steps: &[
