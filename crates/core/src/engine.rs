@@ -13,6 +13,7 @@ mod user;
 pub mod view;
 
 use crate::action::{Action, Actions};
+use crate::book::Touch;
 use crate::digest::Digest;
 use crate::event::{
     Account, AccountReason, AccountUpdate, Config, Event, Link, LinkState, Market, Operator,
@@ -126,6 +127,12 @@ impl Engine {
     #[must_use]
     pub const fn view(&self) -> &View {
         &self.view
+    }
+
+    /// Best bid and ask of a symbol as the engine believes them now; `None` while its book is not true.
+    #[must_use]
+    pub fn touch(&self, symbol: SymbolId) -> Option<Touch> {
+        self.desks.get(usize::from(symbol.0))?.as_ref()?.touch()
     }
 
     /// Brings the view up to date; separate from `step`, which must not pay for it on each event.

@@ -11,6 +11,7 @@ pub mod health;
 pub mod output;
 pub mod outside;
 pub mod run;
+pub mod simulate;
 pub mod watchdog;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ enum Command {
     Watchdog(watchdog::WatchdogArgs),
     Exchange(exchange::ExchangeArgs),
     Drill(drill::DrillArgs),
+    Simulate(simulate::SimulateArgs),
     Health(health::HealthArgs),
     CheckConfig(check_config::Args),
     Emergency(emergency::EmergencyArgs),
@@ -61,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Watchdog(args) => watchdog::main(&args).into(),
         Command::Exchange(args) => exchange::main(&args).into(),
         Command::Drill(args) => drill::main(&args).into(),
+        Command::Simulate(args) => simulate::main(&args).into(),
         Command::Health(args) => health::main(&args),
         Command::CheckConfig(args) => check_config::main(&args).into(),
         Command::Emergency(args) => emergency::main(&args).into(),

@@ -166,6 +166,32 @@ impl Journal {
         })
     }
 
+    /// An empty journal without a file, for simulations.
+    ///
+    /// # Errors
+    /// [`JournalError`]
+    pub fn in_memory() -> Result<Self, JournalError> {
+        let path = PathBuf::from(":memory:");
+        let mut connection =
+            Connection::open_in_memory().map_err(|error| JournalError::of(&path, &error))?;
+        migrate(&mut connection, &path)?;
+        Ok(Self { connection, path })
+    }
+
+    /// Writes records at once, on the caller's thread; live, the writer does that.
+    ///
+    /// # Errors
+    /// [`JournalError`]; none of them is written then.
+    pub fn write(&mut self, records: &[Record]) -> Result<(), JournalError> {
+        let path = self.path.clone();
+        let sql = |error: rusqlite::Error| JournalError::of(&path, &error);
+        let transaction = self.connection.transaction().map_err(sql)?;
+        for record in records {
+            store::write(&transaction, record).map_err(sql)?;
+        }
+        transaction.commit().map_err(sql)
+    }
+
     /// Begins a session: its number is on disk when this returns, so that no order can carry one that a restart would use again.
     ///
     /// The first number of a new file is the minutes since 2026: were the file

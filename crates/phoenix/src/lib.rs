@@ -15,4 +15,5 @@ pub mod logging;
 pub mod net;
 pub mod secrets;
 pub mod serve;
+pub mod sim;
 pub mod web;

@@ -2,7 +2,7 @@
 //! slow; the hot thread never waits for it.
 
 mod ask;
-mod past;
+pub mod past;
 mod report;
 
 pub use report::Sources;

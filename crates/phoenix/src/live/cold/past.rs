@@ -14,6 +14,12 @@ use phoenix_core::order::Owner;
 
 /// Records the answer to `action` as far as it tells of the past.
 pub(super) fn record(books: &Books, recorder: &Recorder, action: &Action, reply: &OwnedReply) {
+    record_all(recorder, records(books, action, reply).into_iter());
+}
+
+/// What the answer to `action` tells of the past, in the order in which it must be recorded.
+#[must_use]
+pub fn records(books: &Books, action: &Action, reply: &OwnedReply) -> Vec<Record> {
     match (action, reply) {
         (Action::FetchTrades(_, from), OwnedReply::Trades(symbol, _, Ok(trades))) => {
             let rows = trades
@@ -21,14 +27,14 @@ pub(super) fn record(books: &Books, recorder: &Recorder, action: &Action, reply:
                 .filter_map(|t| books.traded(*symbol, Owner::Foreign, t));
             let last = trades.iter().map(|t| t.fill.trade_id).max();
             let complete = last.and_then(|id| books.backfilled(*symbol, *from, id));
-            record_all(recorder, rows.chain(complete));
+            rows.chain(complete).collect()
         }
         (Action::FetchFunding(from), OwnedReply::Funding(_, Ok(list))) => {
             let rows = list.payments.iter().filter_map(|p| books.funded(p));
             let complete = books.funded_through(*from, list.page().through());
-            record_all(recorder, rows.chain(complete));
+            rows.chain(complete).collect()
         }
-        _ => {}
+        _ => Vec::new(),
     }
 }
 

@@ -1,0 +1,72 @@
+//! Owns which faults are on, or were a moment ago: consequences outlast their causes.
+
+use crate::sim::fault::Fault;
+use phoenix_core::units::{Lots, Mono, Span};
+
+/// Faults that ended longer ago than this are forgotten, unless nothing else can tell of them.
+const MEMORY: Span = Span::from_secs(120);
+
+/// The faults of the last minutes.
+#[derive(Debug, Default)]
+pub struct Past {
+    faults: Vec<(Fault, Option<Mono>)>,
+    /// Faults after which the books cannot agree to the last digit.
+    has_lied: bool,
+    was_meddled_with: bool,
+}
+
+impl Past {
+    /// A fault begins.
+    pub fn on_begin(&mut self, fault: Fault, now: Mono) {
+        self.has_lied |= matches!(fault, Fault::LiePosition { .. });
+        self.was_meddled_with |= matches!(
+            fault,
+            Fault::ManualTrade { .. } | Fault::ForeignOrder | Fault::SecondInstance
+        );
+        self.faults
+            .retain(|(_, ended)| ended.is_none_or(|at| now.since(at) < MEMORY));
+        self.faults.push((fault, None));
+    }
+
+    /// It ends.
+    pub fn on_end(&mut self, fault: Fault, now: Mono) {
+        let on = self
+            .faults
+            .iter_mut()
+            .find(|(known, ended)| *known == fault && ended.is_none());
+        if let Some((_, ended)) = on {
+            *ended = Some(now);
+        }
+    }
+
+    /// Whether a fault of this kind is on, or ended no longer ago than `within`.
+    pub fn recent(&self, now: Mono, within: Span, is_it: impl Fn(&Fault) -> bool) -> bool {
+        self.faults
+            .iter()
+            .any(|(f, ended)| is_it(f) && ended.is_none_or(|at| now.since(at) <= within))
+    }
+
+    /// By how much the exchange lied about the position, now or a moment ago.
+    #[must_use]
+    pub fn lie(&self, now: Mono, within: Span) -> Lots {
+        let lies = self.faults.iter().filter_map(|(fault, ended)| match fault {
+            Fault::LiePosition { lots } if ended.is_none_or(|at| now.since(at) <= within) => {
+                Some(i64::from(lots.abs()))
+            }
+            _ => None,
+        });
+        Lots(lies.sum())
+    }
+
+    /// Whether the exchange ever lied about the position: profit of trades that never were is booked then.
+    #[must_use]
+    pub const fn has_lied(&self) -> bool {
+        self.has_lied
+    }
+
+    /// Whether somebody else ever traded the account.
+    #[must_use]
+    pub const fn was_meddled_with(&self) -> bool {
+        self.was_meddled_with
+    }
+}
