@@ -125,8 +125,8 @@ impl Shared {
         allowed
     }
 
-    /// Asks for balance and positions; `Err` is when to ask again because it was just done or would cost
-    /// too much.
+    /// Asks for balance and positions, unless another desk did so at this very instant: the answer goes to all. `Err`
+    /// is when to ask again because it was just done or would cost too much.
     ///
     /// # Errors
     /// The instant of the next try.
@@ -134,7 +134,10 @@ impl Shared {
         if let Some(at) = self.account_asked_at
             && now.since(at) < ACCOUNT_SPACING
         {
-            return Err(at.after(ACCOUNT_SPACING));
+            return match at == now {
+                true => Ok(()),
+                false => Err(at.after(ACCOUNT_SPACING)),
+            };
         }
         if !self.may_ask(Request::Account, now) {
             return Err(self.weight.next_check(now));
