@@ -311,6 +311,7 @@ impl OrderTracker {
             | Reply::Trades { .. }
             | Reply::Funding { .. }
             | Reply::Probe { .. }
+            | Reply::ProbeAll { .. }
             | Reply::DeadMan { .. }
             | Reply::Weight(_)
             | Reply::OrderCounts(_) => return None,

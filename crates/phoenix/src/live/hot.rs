@@ -444,6 +444,7 @@ impl Hot {
             | Action::FetchFunding(_)
             | Action::FetchSnapshot(_)
             | Action::Probe(_)
+            | Action::ProbeAll
             | Action::ArmDeadMan(..) => self.tell(ToCold::Ask(action, now.mono)),
         }
     }

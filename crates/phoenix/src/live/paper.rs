@@ -90,6 +90,7 @@ impl Paper {
             | Action::FetchFunding(_)
             | Action::FetchSnapshot(_)
             | Action::Probe(_)
+            | Action::ProbeAll
             | Action::RenewListenKey
             | Action::Reconnect(_)
             | Action::Say(_)
@@ -214,6 +215,7 @@ mod tests {
             Action::FetchAccount,
             Action::FetchSnapshot(ETH),
             Action::Probe(ETH),
+            Action::ProbeAll,
         ] {
             assert!(!paper.on_action(&action, now), "{action:?}");
         }

@@ -40,6 +40,8 @@ pub enum OwnedReply {
     Funding(Mono, Result<OwnedFunding, Option<Refusal>>),
     /// See [`Reply::Probe`].
     Probe(SymbolId, Mono, Outcome<BookTicker>),
+    /// See [`Reply::ProbeAll`].
+    ProbeAll(Mono, Result<Vec<(SymbolId, BookTicker)>, Option<Refusal>>),
     /// See [`Reply::DeadMan`].
     DeadMan(SymbolId, Mono, Outcome<Span>),
     /// See [`Market::Snapshot`] and [`Market::SnapshotFailed`].
@@ -126,6 +128,7 @@ impl OwnedReply {
             Self::Cancel(_, _, outcome) | Self::Query(_, _, outcome) => refusal_in(outcome),
             Self::CancelAll(_, outcome) => refusal_in(outcome),
             Self::Probe(_, _, outcome) => refusal_in(outcome),
+            Self::ProbeAll(_, result) => result.as_ref().err().copied().flatten(),
             Self::DeadMan(_, _, outcome) => refusal_in(outcome),
             Self::OpenOrders(_, _, result) => result.as_ref().err().copied().flatten(),
             Self::Account(_, result) => result.as_ref().err().copied().flatten(),
@@ -151,6 +154,7 @@ impl OwnedReply {
             Action::FetchFunding(_) => Self::Funding(at, Err(Some(why))),
             Action::FetchSnapshot(symbol) => Self::Snapshot(*symbol, Err(why)),
             Action::Probe(symbol) => Self::Probe(*symbol, at, Outcome::Refused(why)),
+            Action::ProbeAll => Self::ProbeAll(at, Err(Some(why))),
             Action::ArmDeadMan(symbol, _) => Self::DeadMan(*symbol, at, Outcome::Refused(why)),
             Action::Place(_)
             | Action::Amend(_)
@@ -196,6 +200,10 @@ impl OwnedReply {
                 symbol: *symbol,
                 requested_at: *requested_at,
                 outcome: *outcome,
+            },
+            Self::ProbeAll(requested_at, result) => Reply::ProbeAll {
+                requested_at: *requested_at,
+                outcome: map(outcome_of(result), Vec::as_slice),
             },
             Self::DeadMan(symbol, requested_at, outcome) => Reply::DeadMan {
                 symbol: *symbol,
@@ -332,6 +340,7 @@ mod tests {
             Action::FetchFunding(Wall(1)),
             Action::FetchSnapshot(symbol),
             Action::Probe(symbol),
+            Action::ProbeAll,
             Action::ArmDeadMan(symbol, Span::ZERO),
         ] {
             let reply = OwnedReply::not_sent(&action, at).expect("an answer");
@@ -359,6 +368,7 @@ mod tests {
             OwnedReply::Trades(symbol, at, Err(Some(refusal))),
             OwnedReply::Funding(at, Err(Some(refusal))),
             OwnedReply::Probe(symbol, at, Outcome::Refused(refusal)),
+            OwnedReply::ProbeAll(at, Err(Some(refusal))),
             OwnedReply::DeadMan(symbol, at, Outcome::Refused(refusal)),
             OwnedReply::Snapshot(symbol, Err(refusal)),
         ] {
