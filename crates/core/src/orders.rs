@@ -29,8 +29,9 @@ pub const ORDERS_MAX: usize = 2 * LAYERS_MAX as usize + 2 + 54;
 pub const TOMBSTONES_MAX: usize = 256;
 /// Most queries on their way at a time; further ones wait for [`QUERY_WAIT`].
 pub const QUERIES_MAX: usize = 5;
-/// Pause before a query that found [`QUERIES_MAX`] others on their way.
-pub const QUERY_WAIT: Span = Span::from_millis(100);
+/// Pause before a query that found [`QUERIES_MAX`] others on their way: a few round trips, so that doubt about a whole ladder is
+/// over in a quarter of a second.
+pub const QUERY_WAIT: Span = Span::from_millis(25);
 
 /// Shortest request time-out, so that a deadline always lies ahead.
 const TIMEOUT_MIN: Span = Span::from_millis(1);

@@ -204,8 +204,13 @@ impl Order {
         }
     }
 
+    /// The pause is not longer than patience: from then on one answer ends the doubt, and a slot waits for it.
     fn pace_queries(&mut self, retry_after: Span, now: Mono) {
-        self.query_due = now.after(retry_pause(self.queries).max(retry_after));
+        let mut pause = retry_pause(self.queries);
+        if now < self.patient_until {
+            pause = pause.min(self.patient_until.since(now));
+        }
+        self.query_due = now.after(pause.max(retry_after));
     }
 
     pub(super) fn on_event(&mut self, update: &OrderUpdate, now: Mono) {
