@@ -136,9 +136,10 @@ impl Hot {
         to_cold: mpsc::Sender<ToCold>,
     ) -> Result<Self, NetError> {
         let now = setup.clock.mono();
-        let quiet = orders.quiet();
         let slot = |after_loss, seed| {
-            LinkSlot::new(after_loss, seed, setup.tuning.clone()).heeding(quiet.clone())
+            LinkSlot::new(after_loss, seed, setup.tuning.clone())
+                .heeding(orders.quiet().clone())
+                .hearing(orders.reach().clone())
         };
         let (public, market, user) = (
             slot(AfterLoss::Reconnect, 0x7075_626c),

@@ -19,7 +19,7 @@ use super::orders::OrderChannel;
 use super::rest::Rest;
 use super::tuning;
 use super::wire::{TO_COLD_MAX, TO_HOT_MAX};
-use super::{clock_sync, contain, listen_key};
+use super::{clock_sync, contain, listen_key, reach};
 use crate::binance::routes::Venue;
 use crate::binance::sign::Signer;
 use crate::config::params::ShellParams;
@@ -224,6 +224,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         to_hot.clone(),
         confirmed.clone(),
     ));
+    let mut lookout = tokio::spawn(reach::look(rest.clone()));
     let mut timekeeper = tokio::spawn(clock_sync::keep(rest.clone(), estimate, clock_refusals));
     let desk = Desk {
         rest,
@@ -284,6 +285,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         ended = contain::caught(cold.run()) => ended.unwrap_or(Ended::ColdPanicked),
         () = end::panicked(&mut keeper) => Ended::ColdPanicked,
         () = end::panicked(&mut timekeeper) => Ended::ColdPanicked,
+        () = end::panicked(&mut lookout) => Ended::ColdPanicked,
     };
     if ended == Ended::ColdPanicked {
         // Nobody hears its requests any more: it stops before its orders are cancelled from outside.
@@ -302,6 +304,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let open = last_look(&cold.desk, means).await;
     keeper.abort();
     timekeeper.abort();
+    lookout.abort();
     drop(watchers);
     let bans = cold.desk.rest.quiet().bans();
     let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());
