@@ -7,6 +7,7 @@ mod end;
 mod last_look;
 mod outside;
 mod page;
+mod status;
 mod symbols;
 
 use super::books::Books;
@@ -40,7 +41,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use symbols::Symbols;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// What a run is given.
 #[derive(Debug)]
@@ -225,6 +226,13 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         confirmed.clone(),
     ));
     let mut lookout = tokio::spawn(reach::look(rest.clone()));
+    let (idle, idlers) = watch::channel(BTreeSet::new());
+    let mut asker = tokio::spawn(status::keep(
+        rest.clone(),
+        idlers,
+        to_hot.clone(),
+        status::PACE,
+    ));
     let mut timekeeper = tokio::spawn(clock_sync::keep(rest.clone(), estimate, clock_refusals));
     let desk = Desk {
         rest,
@@ -261,6 +269,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         ended: ended_tx,
         report: Sources {
             facts: page.facts.clone(),
+            idle,
             listen_key: confirmed,
             lock_file: lock.path().to_owned(),
             state_dir: setup.config.global.state_dir.clone(),
@@ -286,6 +295,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         () = end::panicked(&mut keeper) => Ended::ColdPanicked,
         () = end::panicked(&mut timekeeper) => Ended::ColdPanicked,
         () = end::panicked(&mut lookout) => Ended::ColdPanicked,
+        () = end::panicked(&mut asker) => Ended::ColdPanicked,
     };
     if ended == Ended::ColdPanicked {
         // Nobody hears its requests any more: it stops before its orders are cancelled from outside.
@@ -305,6 +315,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     keeper.abort();
     timekeeper.abort();
     lookout.abort();
+    asker.abort();
     drop(watchers);
     let bans = cold.desk.rest.quiet().bans();
     let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());
