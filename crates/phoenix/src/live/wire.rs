@@ -4,9 +4,9 @@ use super::rest::refusal;
 use phoenix_core::action::Action;
 use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::event::{
-    Account, AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, DepthSnapshot, Event,
-    FundingPage, FundingPayment, Level, Market, Operator, OrderReport, OrderUpdate, Outcome,
-    PositionReport, Refusal, Reply, Resume, TradeReport, Why,
+    Account, AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, ContractStatus,
+    DepthSnapshot, Event, FundingPage, FundingPayment, Level, Market, Operator, OrderReport,
+    OrderUpdate, Outcome, PositionReport, Refusal, Reply, Resume, TradeReport, Why,
 };
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::Notice;
@@ -237,6 +237,8 @@ pub enum ToHot {
     Reply(OwnedReply),
     /// A fresh listen key: connect the user stream with it.
     ListenKey(String),
+    /// Whether a contract trades, by its name: asked for because the stream says it once.
+    Status(String, ContractStatus),
     /// A person, a signal or a file.
     Operator(Operator),
     /// A configuration change.

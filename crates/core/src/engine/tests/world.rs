@@ -46,6 +46,8 @@ pub enum Fault {
     Refuse(Why, Span),
     /// It is carried out and answered, but the user stream does not tell.
     Mute,
+    /// It is answered as if it were carried out, and is not: cancels only.
+    Pretend,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -608,6 +610,14 @@ impl World {
             Some(Fault::Refuse(why, retry)) => {
                 return self.send(DELAY, reply(refused(why, retry)));
             }
+            Some(Fault::Pretend) => {
+                let report = self.venue(symbol).report_of(id);
+                let status = ExchangeStatus::Canceled;
+                let outcome = report.map_or(refused(Why::NoSuchOrder, Span::ZERO), |report| {
+                    Outcome::Accepted(OrderReport { status, ..report })
+                });
+                return self.send(DELAY, reply(outcome));
+            }
             _ => {}
         }
         let (outcome, events) = self.apply_order(action, symbol, id);
@@ -671,9 +681,12 @@ impl World {
             Some(Fault::UnknownLost) => Some(None),
             _ => None,
         };
-        let answer = match failure {
-            Some(why) => failed(action, asked, why),
-            None => self.read(action, asked),
+        let answer = match (failure, action) {
+            (Some(why), _) => failed(action, asked, why),
+            (None, Action::CancelAll(symbol)) if fault == Some(Fault::Pretend) => {
+                Answer::CancelAll(symbol, Outcome::Accepted(()))
+            }
+            (None, _) => self.read(action, asked),
         };
         let answer = match fault {
             Some(Fault::LoseReply) => return,
