@@ -289,6 +289,12 @@ impl Order {
         self.end.is_none() && !self.canceling && now >= self.cancel_not_before
     }
 
+    /// Whether it can still fill and nobody has asked for its cancellation.
+    #[must_use]
+    pub const fn is_left(&self) -> bool {
+        self.end.is_none() && !self.canceling && self.cancels == 0
+    }
+
     /// Whether a query is on its way.
     #[must_use]
     pub const fn is_querying(&self) -> bool {
