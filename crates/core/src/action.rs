@@ -33,6 +33,8 @@ pub enum Action {
     FetchSnapshot(SymbolId),
     /// Ask for the top of book by REST.
     Probe(SymbolId),
+    /// Ask for the top of book of all symbols with one request.
+    ProbeAll,
     /// Arm (or with zero disarm) the exchange's dead-man switch (protocol §4.6).
     ArmDeadMan(SymbolId, Span),
     /// Get a new listen key and reconnect the user stream with it.

@@ -4,6 +4,7 @@
 pub mod contain;
 pub mod desk;
 pub mod funding;
+pub mod probes;
 pub mod record;
 pub mod requests;
 pub mod risk_time;
@@ -92,6 +93,7 @@ impl Engine {
             self.halt_heard = self.shared.halt;
             self.with_desks(now, actions, |_, _, _| {});
         }
+        self.note_asked();
         self.forget_removed(actions);
         self.finish_stop(actions);
     }
@@ -374,13 +376,11 @@ impl Engine {
                 symbol,
                 requested_at,
                 outcome,
-            } => {
-                if let Some(seen) = self.accepted(now, Some(*symbol), outcome, actions) {
-                    self.with_desk(now, *symbol, actions, |desk, shared, actions| {
-                        desk.on_probe(now, *requested_at, seen, shared, actions);
-                    });
-                }
-            }
+            } => self.on_probe_one(now, *symbol, *requested_at, outcome, actions),
+            Reply::ProbeAll {
+                requested_at,
+                outcome,
+            } => self.on_probe_all(now, *requested_at, outcome, actions),
             Reply::DeadMan {
                 symbol,
                 requested_at,

@@ -495,6 +495,13 @@ pub enum Reply<'a> {
         /// The touch.
         outcome: Outcome<BookTicker>,
     },
+    /// To `Action::ProbeAll`: top of book by REST, of the symbols that the answer has.
+    ProbeAll {
+        /// When it was asked.
+        requested_at: Mono,
+        /// The touches.
+        outcome: Outcome<&'a [(SymbolId, BookTicker)]>,
+    },
     /// To `Action::ArmDeadMan`: the countdown that the exchange confirms; zero is disarmed.
     DeadMan {
         /// Symbol.

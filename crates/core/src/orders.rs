@@ -29,11 +29,9 @@ pub const ORDERS_MAX: usize = 2 * LAYERS_MAX as usize + 2 + 54;
 pub const TOMBSTONES_MAX: usize = 256;
 /// Most queries on their way at a time; further ones wait for [`QUERY_WAIT`].
 pub const QUERIES_MAX: usize = 5;
-/// Pause before a query that found [`QUERIES_MAX`] others on their way.
-pub const QUERY_WAIT: Span = Span::from_millis(100);
-
-/// How long after a confirmed cancel-all the event of each order is waited for before it is asked for.
-pub const CANCEL_ALL_GRACE: Span = Span::from_millis(500);
+/// Pause before a query that found [`QUERIES_MAX`] others on their way: a few round trips, so that doubt about a whole ladder is
+/// over in a quarter of a second.
+pub const QUERY_WAIT: Span = Span::from_millis(25);
 
 /// Shortest request time-out, so that a deadline always lies ahead.
 const TIMEOUT_MIN: Span = Span::from_millis(1);
@@ -311,6 +309,7 @@ impl OrderTracker {
             | Reply::Trades { .. }
             | Reply::Funding { .. }
             | Reply::Probe { .. }
+            | Reply::ProbeAll { .. }
             | Reply::DeadMan { .. }
             | Reply::Weight(_)
             | Reply::OrderCounts(_) => return None,
@@ -319,12 +318,12 @@ impl OrderTracker {
     }
 
     /// Takes in the answer to cancelling all: each order being cancelled learns it as the answer to its own
-    /// cancel, except that success is confirmed by the events, or asked for after [`CANCEL_ALL_GRACE`].
+    /// cancel: success is confirmed by the events, or asked for after [`state::CANCEL_GRACE`].
     pub fn on_cancel_all_reply(&mut self, outcome: &Outcome<()>, now: Mono) {
         let each: Outcome<OrderReport> = match outcome {
             Outcome::Accepted(()) => {
                 self.iter_mut()
-                    .for_each(|o| o.on_cancel_confirmed_for_all(now, CANCEL_ALL_GRACE));
+                    .for_each(|o| o.on_cancel_confirmed_for_all(now));
                 self.recount();
                 return;
             }

@@ -170,6 +170,10 @@ pub struct Expect {
     pub loss_share_max: f64,
     /// The exchange's bans (418) that the drill itself hands out.
     pub bans: u64,
+    /// Codes that Phoenix must not log from the fault on: it would have lost track of its orders or its position.
+    pub unsaid: &'static [&'static str],
+    /// Why the limits are what they are, where the fault's description leaves it open; empty where it does not.
+    pub reason: &'static str,
 }
 
 /// How the process ends.
@@ -193,4 +197,9 @@ pub const QUIET: Expect = Expect {
     end: End::Designed,
     loss_share_max: 0.01,
     bans: 0,
+    unsaid: &[],
+    reason: "",
 };
+
+/// What is logged when orders or a position were found that the books did not have.
+pub const LOST_TRACK: &[&str] = &["ghost_order", "order_overflow", "position_repaired"];

@@ -12,6 +12,7 @@ pub mod notices;
 pub mod orders;
 pub mod paper;
 pub mod quiet;
+pub mod reach;
 pub mod rest;
 pub mod session;
 pub mod summary;

@@ -533,6 +533,7 @@ const fn is_request_of_a_desk(action: &Action) -> bool {
         | Action::ArmDeadMan(..) => true,
         Action::FetchAccount
         | Action::FetchFunding(_)
+        | Action::ProbeAll
         | Action::RenewListenKey
         | Action::Reconnect(_)
         | Action::Say(_)

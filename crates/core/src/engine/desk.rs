@@ -437,7 +437,11 @@ impl Desk {
         if self.tracker.open_count() == 0 {
             self.record.risk_time.on_end();
         } else if let Some(at) = self.justified_at {
-            self.record.on_data_age(now.mono.since(at), now);
+            let age = now.mono.since(at);
+            self.record.on_data_age(age, now);
+            if age > self.record.left_at_risk_max && self.tracker.iter().any(Order::is_left) {
+                self.record.on_left(age);
+            }
         }
     }
 

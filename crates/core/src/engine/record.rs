@@ -9,6 +9,9 @@ use crate::units::{Lots, Mono, Now, Side, Span};
 pub struct Record {
     /// Longest time an order of ours was open after the last data that justified it.
     pub time_at_risk_max: Span,
+    /// The same of orders that were left: whose cancellation had not been asked for (promise `fresh`). One that cannot be
+    /// delivered is at risk, and not left.
+    pub left_at_risk_max: Span,
     /// How that time was distributed, and the worst of the day.
     pub risk_time: RiskTime,
     /// Largest position + buy exposure, and largest −position + sell exposure.
@@ -138,6 +141,11 @@ impl Record {
     pub fn on_data_age(&mut self, age: Span, now: Now) {
         self.time_at_risk_max = self.time_at_risk_max.max(age);
         self.risk_time.on_age(age, now.wall);
+    }
+
+    /// Notes the same of orders whose cancellation nobody has asked for.
+    pub fn on_left(&mut self, age: Span) {
+        self.left_at_risk_max = self.left_at_risk_max.max(age);
     }
 
     /// Notes how many cancels were sent in the last minute.

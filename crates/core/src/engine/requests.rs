@@ -12,6 +12,10 @@ pub enum Request {
     Probe,
     /// Top of book while the book is doubted or its stream silent.
     ProbeInDoubt,
+    /// Top of book of all symbols.
+    ProbeAll,
+    /// The same while the book of the one that asks is doubted or its stream silent.
+    ProbeAllInDoubt,
     /// Open orders of one symbol.
     OpenOrders,
     /// Our trades of one symbol.
@@ -38,7 +42,7 @@ impl Request {
             Self::Funding => 30,
             Self::Snapshot => 20,
             Self::Probe | Self::ProbeInDoubt => 2,
-            Self::Trades => 5,
+            Self::Trades | Self::ProbeAll | Self::ProbeAllInDoubt => 5,
             Self::Account | Self::DeadMan => 10,
             Self::OpenOrders | Self::Query | Self::Cancel | Self::CancelAll => 1,
         }
@@ -48,8 +52,9 @@ impl Request {
     #[must_use]
     pub const fn purpose(self) -> RequestPurpose {
         match self {
-            Self::Probe => RequestPurpose::Routine,
+            Self::Probe | Self::ProbeAll => RequestPurpose::Routine,
             Self::ProbeInDoubt
+            | Self::ProbeAllInDoubt
             | Self::Snapshot
             | Self::OpenOrders
             | Self::Trades

@@ -2,6 +2,7 @@
 //! account-wide halt and the notional used by each symbol; knows nothing of markets.
 
 use super::funding::FundingCheck;
+use super::probes::Probes;
 use super::requests::Request;
 use crate::action::{Action, Actions};
 use crate::budget::order_rate::OrderRate;
@@ -44,6 +45,8 @@ pub struct Shared {
     pub user: UserStream,
     /// When funding payments are asked for.
     pub funding: FundingCheck,
+    /// Which probe serves whom.
+    pub probes: Probes,
     links: [LinkState; 4],
     notionals: Vec<Quote>,
     account_asked_at: Option<Mono>,
@@ -66,6 +69,7 @@ impl Shared {
             wallet: None,
             user: UserStream::new(params.user_event_within),
             funding: FundingCheck::default(),
+            probes: Probes::default(),
             links: [LinkState::Down; 4],
             notionals: Vec::new(),
             account_asked_at: None,
@@ -125,8 +129,8 @@ impl Shared {
         allowed
     }
 
-    /// Asks for balance and positions; `Err` is when to ask again because it was just done or would cost
-    /// too much.
+    /// Asks for balance and positions, unless another desk did so at this very instant: the answer goes to all. `Err`
+    /// is when to ask again because it was just done or would cost too much.
     ///
     /// # Errors
     /// The instant of the next try.
@@ -134,7 +138,10 @@ impl Shared {
         if let Some(at) = self.account_asked_at
             && now.since(at) < ACCOUNT_SPACING
         {
-            return Err(at.after(ACCOUNT_SPACING));
+            return match at == now {
+                true => Ok(()),
+                false => Err(at.after(ACCOUNT_SPACING)),
+            };
         }
         if !self.may_ask(Request::Account, now) {
             return Err(self.weight.next_check(now));
@@ -255,7 +262,7 @@ impl Shared {
         self.links.map(|l| l == LinkState::Up).hash(digest);
         (&self.notionals, self.account_asked_at).hash(digest);
         (self.reconnected_at, self.back_off_said).hash(digest);
-        self.funding.hash(digest);
+        (self.funding, &self.probes).hash(digest);
     }
 }
 

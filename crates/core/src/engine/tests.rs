@@ -14,5 +14,6 @@ mod pulse;
 mod random;
 mod risk;
 mod suspect;
+mod together;
 mod venue;
 mod world;

@@ -6,7 +6,7 @@ pub use super::desk::vouch::{Comparison, CrossCheck};
 use super::record::Record;
 use super::shared::Shared;
 use crate::book::Touch;
-use crate::event::{Link, Stream, TradesFrom};
+use crate::event::{ContractStatus, Link, Stream, TradesFrom};
 use crate::instrument::SymbolId;
 use crate::liveness::Pulse;
 use crate::notice::HaltReason;
@@ -54,6 +54,8 @@ pub struct SymbolView {
     pub mode: Mode,
     /// Why nothing is quoted.
     pub obstacle: Option<Missing>,
+    /// Whether the exchange lets it be traded, as far as is known.
+    pub is_trading: bool,
     /// Halt of this symbol and when it ends.
     pub halt: Option<(HaltReason, Option<Mono>)>,
     /// Why the ladder is as it is.
@@ -206,6 +208,7 @@ impl SymbolView {
             removed_at: keep.kept.removed_at,
             mode: Mode::Halt,
             obstacle: Some(Missing::Halt),
+            is_trading: keep.kept.contract == ContractStatus::Trading,
             halt: keep
                 .is_parked()
                 .then(|| (HaltReason::Panics, keep.restart_at())),
@@ -252,6 +255,7 @@ impl SymbolView {
             removed_at: desk.removed_at,
             mode: desk.mode,
             obstacle: desk.obstacle,
+            is_trading: desk.is_trading(),
             halt: desk.halt.map(|h| (h.reason, h.until)),
             explanation: desk.desired.explanation.clone(),
             touch: desk.touch(),

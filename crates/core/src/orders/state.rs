@@ -19,6 +19,8 @@ use crate::units::{Lots, Mono, Side, Span, Ticks, Wall};
 /// How long "no such order" is taken for replication lag, counted from the request in doubt
 /// (protocol §9 F9, F10). The exchange drops requests that arrive later than their recvWindow (5 s).
 pub const PATIENCE: Span = Span::from_secs(5);
+/// How long after an acknowledged cancel the event of the order's end is waited for before it is asked for.
+pub const CANCEL_GRACE: Span = Span::from_millis(500);
 /// First pause between two queries (or two cancels) of the same order; doubles each time.
 pub const RETRY_FIRST: Span = Span::from_millis(250);
 /// Longest such pause.
@@ -287,6 +289,12 @@ impl Order {
         self.end.is_none() && !self.canceling && now >= self.cancel_not_before
     }
 
+    /// Whether it can still fill and nobody has asked for its cancellation.
+    #[must_use]
+    pub const fn is_left(&self) -> bool {
+        self.end.is_none() && !self.canceling && self.cancels == 0
+    }
+
     /// Whether a query is on its way.
     #[must_use]
     pub const fn is_querying(&self) -> bool {
@@ -362,10 +370,10 @@ impl Order {
         }
     }
 
-    /// Notes that the exchange says it cancelled every order: the event of this one is due within `grace`.
-    pub fn on_cancel_confirmed_for_all(&mut self, now: Mono, grace: Span) {
+    /// Notes that the exchange says it cancelled every order: the event of this one is due within [`CANCEL_GRACE`].
+    pub fn on_cancel_confirmed_for_all(&mut self, now: Mono) {
         if self.canceling {
-            self.cancel_due = self.cancel_due.min(now.after(grace));
+            self.cancel_due = self.cancel_due.min(now.after(CANCEL_GRACE));
         }
     }
 

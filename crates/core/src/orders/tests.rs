@@ -233,7 +233,7 @@ fn forgotten_tombstones_keep_counting_what_was_filled_without_a_trade() {
         t.on_sent(&order, at(0)).expect("room");
         let gone = report(&order, ExchangeStatus::Canceled, 1);
         t.on_reply(
-            &Reply::Cancel(SYMBOL, id(seq), Outcome::Accepted(gone)),
+            &Reply::Query(SYMBOL, id(seq), Outcome::Accepted(gone)),
             at(10),
         );
     }
@@ -249,7 +249,7 @@ fn a_back_filled_trade_finds_its_order_by_the_exchange_id() {
     let mut t = tracker(&[order]);
     let gone = report(&order, ExchangeStatus::Canceled, 3);
     t.on_reply(
-        &Reply::Cancel(SYMBOL, id(1), Outcome::Accepted(gone)),
+        &Reply::Query(SYMBOL, id(1), Outcome::Accepted(gone)),
         at(10),
     );
     assert_eq!(t.exposure().buy, Lots(3));

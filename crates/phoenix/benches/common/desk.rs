@@ -69,6 +69,7 @@ enum Pending {
     Trades(SymbolId),
     Funding,
     Probe(SymbolId),
+    ProbeAll,
     DeadMan(SymbolId, Span),
     Snapshot(SymbolId),
 }
@@ -195,6 +196,17 @@ impl Desk {
         self.engine.desk(symbol)?.touch()
     }
 
+    /// What REST would show of a symbol: the book's own touch.
+    fn ticker(&self, symbol: SymbolId) -> Option<BookTicker> {
+        let touch = self.touch(symbol)?;
+        Some(BookTicker {
+            update_id: 0,
+            event_time: self.now.wall,
+            bid: touch.bid,
+            ask: touch.ask,
+        })
+    }
+
     /// Orders open at the counterpart.
     pub fn open_count(&self) -> usize {
         self.open.len()
@@ -314,6 +326,7 @@ impl Desk {
             Action::FetchFunding(_) => self.pending.push_back(Pending::Funding),
             Action::FetchSnapshot(symbol) => self.pending.push_back(Pending::Snapshot(symbol)),
             Action::Probe(symbol) => self.pending.push_back(Pending::Probe(symbol)),
+            Action::ProbeAll => self.pending.push_back(Pending::ProbeAll),
             Action::ArmDeadMan(symbol, span) => {
                 self.pending.push_back(Pending::DeadMan(symbol, span));
             }
@@ -404,14 +417,8 @@ impl Desk {
                     outcome: Outcome::Accepted(span),
                 }),
             ),
-            Pending::Probe(symbol) => match self.touch(symbol) {
-                Some(touch) => {
-                    let ticker = BookTicker {
-                        update_id: 0,
-                        event_time: self.now.wall,
-                        bid: touch.bid,
-                        ask: touch.ask,
-                    };
+            Pending::Probe(symbol) => match self.ticker(symbol) {
+                Some(ticker) => {
                     let outcome = Outcome::Accepted(ticker);
                     (
                         Step::Other,
@@ -424,7 +431,10 @@ impl Desk {
                 }
                 None => return,
             },
-            Pending::OpenOrders(_) | Pending::Account | Pending::Snapshot(_) => {
+            Pending::OpenOrders(_)
+            | Pending::Account
+            | Pending::ProbeAll
+            | Pending::Snapshot(_) => {
                 return self.deliver_list(pending);
             }
         };
@@ -443,6 +453,14 @@ impl Desk {
                     symbol,
                     requested_at,
                     outcome: Outcome::Accepted(&reports),
+                }));
+            }
+            Pending::ProbeAll => {
+                let touches = self.ids().map(|id| (id, self.ticker(id)));
+                let touches: Vec<_> = touches.filter_map(|(id, t)| Some((id, t?))).collect();
+                self.step(&Event::Reply(Reply::ProbeAll {
+                    requested_at,
+                    outcome: Outcome::Accepted(&touches),
                 }));
             }
             Pending::Account => {

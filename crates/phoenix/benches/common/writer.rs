@@ -76,6 +76,7 @@ impl Writer {
                 | Action::FetchFunding(_)
                 | Action::FetchSnapshot(_)
                 | Action::Probe(_)
+                | Action::ProbeAll
                 | Action::ArmDeadMan(..)
                 | Action::RenewListenKey
                 | Action::Reconnect(_)

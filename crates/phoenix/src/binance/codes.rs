@@ -132,7 +132,8 @@ const TABLE: &[(i32, i32, Verdict)] = &[
     (-4082, -4082, Refused(Why::Rejected)),
     (-4083, -4083, Open),
     (-4087, -4088, Refused(Why::Account)),
-    (-4104, -4107, Refused(Why::SymbolHalted)),
+    // The last of them: being delivered or settled, closed, or not open yet.
+    (-4104, -4108, Refused(Why::SymbolHalted)),
     (-4109, -4109, Refused(Why::Account)),
     (-4116, -4116, Refused(Why::Duplicate)),
     (-4117, -4117, Refused(Why::Transient)),

@@ -9,6 +9,9 @@ use phoenix_core::event::{Link, Stream};
 /// Most streams of one connection (protocol §1.4).
 pub const STREAMS_MAX: usize = 1024;
 
+/// The stream that tells when a contract stops or begins to trade, of all contracts (protocol §2.7).
+pub const CONTRACTS: &str = "!contractInfo";
+
 /// The three families that the exchange serves on separate paths.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Route {
@@ -322,6 +325,7 @@ mod tests {
         for (name, symbol, route) in [
             ("ethusdc@bookTicker", "ethusdc", Route::Public),
             ("!bookTicker", "", Route::Public),
+            (CONTRACTS, "", Route::Market),
             ("ethusdc@depth", "ethusdc", Route::Public),
             ("ethusdc@depth@100ms", "ethusdc", Route::Public),
             ("ethusdc@depth@500ms", "ethusdc", Route::Public),

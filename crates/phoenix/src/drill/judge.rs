@@ -103,6 +103,12 @@ impl Evidence {
         Some(seconds_between(from, line.at_us))
     }
 
+    /// How often one of these was said since the fault, the process's end included.
+    fn times_said(&self, codes: &[&str]) -> usize {
+        let since = self.log.iter().filter(|l| l.at_us >= self.marks.fault_us);
+        since.filter(|l| codes.contains(&l.code.as_str())).count()
+    }
+
     /// The most that equity fell below its value at the fault.
     fn loss_quote(&self) -> Option<f64> {
         let before = self
@@ -240,6 +246,10 @@ fn limits(expect: &Expect, evidence: &Evidence, card: &Scorecard, line: &Timelin
     }
     if let Some(limit) = expect.recovered_s {
         limits.push(Limit::at_most("recovered_s", limit, card.recovered_s));
+    }
+    if !expect.unsaid.is_empty() {
+        let said = evidence.times_said(expect.unsaid) as f64;
+        limits.push(Limit::at_most("unsaid", 0.0, Some(said)));
     }
     if let (Some(limit), Some((_, rules))) = (expect.kept_share, evidence.symbols.first()) {
         limits.push(Limit::at_least(

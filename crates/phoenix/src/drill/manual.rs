@@ -43,6 +43,9 @@ pub fn text(drills: &[Drill]) -> String {
         let _ = writeln!(out, "### `{}`\n", drill.name);
         let _ = writeln!(out, "{}{}\n", drill.about, setting(drill));
         let _ = writeln!(out, "- Expect: {}.", expected(&drill.expect));
+        if !drill.expect.reason.is_empty() {
+            let _ = writeln!(out, "- Why so: {}", drill.expect.reason);
+        }
         let _ = writeln!(out, "- In production: {}", drill.production);
         if !drill.plays.is_empty() {
             let _ = writeln!(out, "- Field failures: {}.", drill.plays.join(", "));
@@ -93,11 +96,15 @@ fn setting(drill: &Drill) -> String {
     format!(" ({})", said.join(", "))
 }
 
+fn list(codes: &[&str], between: &str) -> String {
+    let codes: Vec<String> = codes.iter().map(|c| format!("`{c}`")).collect();
+    codes.join(between)
+}
+
 fn expected(expect: &Expect) -> String {
     let mut said: Vec<String> = Vec::new();
     if let Some((codes, limit)) = expect.detect {
-        let codes: Vec<String> = codes.iter().map(|c| format!("`{c}`")).collect();
-        said.push(format!("said within {limit} s ({})", codes.join(" or ")));
+        said.push(format!("said within {limit} s ({})", list(codes, " or ")));
     }
     if let Some(limit) = expect.off_book_s {
         said.push(format!("last order off the book within {limit} s"));
@@ -110,6 +117,9 @@ fn expected(expect: &Expect) -> String {
             "both sides quoted for {:.0} % of the time",
             share * 100.0
         ));
+    }
+    if !expect.unsaid.is_empty() {
+        said.push(format!("never said: {}", list(expect.unsaid, " or ")));
     }
     said.push(match expect.recovered_s {
         Some(limit) => format!("full two-sided quoting within {limit} s after the fault"),

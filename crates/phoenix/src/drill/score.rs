@@ -6,7 +6,7 @@ use std::fmt::Write;
 /// One limit and what was measured against it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limit {
-    /// What is limited.
+    /// What is limited: a key of the scorecard, `kept_share`, `exit_code`, or `unsaid` (log lines that must not come).
     pub what: &'static str,
     /// The most (or, for `kept_share`, the least) that passes.
     pub limit: f64,

@@ -107,6 +107,8 @@ pub struct SideFacts {
 pub struct Worst {
     /// Longest time that an order rested after the last data that justified it.
     pub time_at_risk_s: f64,
+    /// The same of orders whose cancellation had not been asked for.
+    pub left_at_risk_s: f64,
     /// Largest position that fills could have led to, over `net_max`.
     pub position_share: f64,
     /// Most open orders at once.

@@ -4,8 +4,9 @@
 use super::facts::{Facts, Phase, SymbolFacts, Watchdog, Worst};
 use std::collections::BTreeMap;
 
-/// Time at risk up to which `fresh` counts as kept: the 3 s threshold and a cancel's round trip.
-pub const TIME_AT_RISK_MAX_S: f64 = 4.0;
+/// How long after their last data orders may be left, their cancellation not asked for, while `fresh` counts as kept: the
+/// 3 s threshold, and the second by which event times may be behind.
+pub const LEFT_AT_RISK_MAX_S: f64 = 4.0;
 /// Recovery up to which `alive` counts as kept.
 pub const RECOVERY_MAX_S: f64 = 10.0;
 
@@ -51,13 +52,14 @@ fn most(facts: &Facts, figure: fn(&Worst) -> f64) -> f64 {
 }
 
 fn fresh(facts: &Facts) -> Verdict {
+    let left = most(facts, |w| w.left_at_risk_s);
     let worst = most(facts, |w| w.time_at_risk_s);
     let words = format!(
-        "an order rested at most {worst:.2} s after its last data, limit {TIME_AT_RISK_MAX_S} s"
+        "orders were left at most {left:.2} s after their last data, limit {LEFT_AT_RISK_MAX_S} s, and gone after at most {worst:.2} s"
     );
     over(
         facts,
-        |s| s.worst.time_at_risk_s <= TIME_AT_RISK_MAX_S,
+        |s| s.worst.left_at_risk_s <= LEFT_AT_RISK_MAX_S,
         words,
     )
 }

@@ -396,7 +396,7 @@ fn a_hot_thread_that_hangs_is_not_live() {
 fn each_promise_can_be_broken() {
     type Change = fn(&mut Facts, &mut SymbolFacts);
     let table: [(&str, Change); 8] = [
-        ("fresh", |_, s| s.worst.time_at_risk_s = 4.1),
+        ("fresh", |_, s| s.worst.left_at_risk_s = 4.1),
         ("bounded", |_, s| s.worst.position_share = 1.01),
         ("exit_open", |_, s| s.worst.exits_refused = 1),
         ("accounted", |_, s| s.worst.open_orders = 39),

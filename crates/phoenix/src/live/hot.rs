@@ -24,7 +24,8 @@ use outbox::Outbox;
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
 use phoenix_core::event::{
-    Account, Event, Link, LinkState, Malformed, Operator, OrderCounts, Outcome, Reply, Stream, Why,
+    Account, Event, Link, LinkState, Malformed, Market, Operator, OrderCounts, Outcome, Reply,
+    Stream, Why,
 };
 use phoenix_core::order::NewOrder;
 use phoenix_core::units::{Mono, Now, Span};
@@ -136,9 +137,10 @@ impl Hot {
         to_cold: mpsc::Sender<ToCold>,
     ) -> Result<Self, NetError> {
         let now = setup.clock.mono();
-        let quiet = orders.quiet();
         let slot = |after_loss, seed| {
-            LinkSlot::new(after_loss, seed, setup.tuning.clone()).heeding(quiet.clone())
+            LinkSlot::new(after_loss, seed, setup.tuning.clone())
+                .heeding(orders.quiet().clone())
+                .hearing(orders.reach().clone())
         };
         let (public, market, user) = (
             slot(AfterLoss::Reconnect, 0x7075_626c),
@@ -339,7 +341,7 @@ impl Hot {
             Source::Public => {
                 let ids: Vec<_> = self.contracts.iter().map(|c| c.id).collect();
                 for id in ids {
-                    let malformed = phoenix_core::event::Market::Malformed(Stream::Depth, why);
+                    let malformed = Market::Malformed(Stream::Depth, why);
                     self.step(&Event::Market(id, malformed));
                 }
             }
@@ -354,6 +356,11 @@ impl Hot {
                 Ok(target) => self.user.retarget(target),
                 Err(error) => tracing::error!(%error, "the user stream's address cannot be used"),
             },
+            ToHot::Status(name, status) => {
+                if let Some(id) = self.contracts.by_name(name.as_bytes()).map(|c| c.id) {
+                    self.step(&Event::Market(id, Market::Status(status)));
+                }
+            }
             ToHot::Operator(operator) => self.step(&Event::Operator(operator)),
             ToHot::Config(config) => self.on_config(config),
             ToHot::Abandon => self.is_over = true,
@@ -444,6 +451,7 @@ impl Hot {
             | Action::FetchFunding(_)
             | Action::FetchSnapshot(_)
             | Action::Probe(_)
+            | Action::ProbeAll
             | Action::ArmDeadMan(..) => self.tell(ToCold::Ask(action, now.mono)),
         }
     }

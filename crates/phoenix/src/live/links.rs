@@ -2,6 +2,7 @@
 //! (make before break); knows nothing of what frames say.
 
 use super::quiet::Quiet;
+use super::reach::{News, Reach};
 use super::tuning::Tuning;
 use crate::net::backoff::Backoff;
 use crate::net::ws::{Incoming, Socket};
@@ -17,6 +18,12 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 pub const DRAIN_FOR: Duration = Duration::from_secs(2);
 /// Bound on TCP, TLS and WebSocket handshake together.
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Attempts in a row that good news may bring forward. When so many failed the exchange is there for others and not
+/// for this connection: it waits out its steps until it has delivered something, so that no storm can come of news
+/// (protocol §9 F16, F20).
+pub const PROMPTED_MAX: u32 = 3;
+/// Longest time after good news: connections that wait for the same do not come at the same instant.
+const PROMPTED_WITHIN: Duration = Duration::from_millis(100);
 
 /// Where a link connects to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,12 +79,21 @@ pub enum AfterLoss {
 }
 
 type Connecting = Pin<Box<dyn Future<Output = Result<Socket, NetError>>>>;
+/// Ends with the back-off, or before it on good news; says which.
+type Backing = Pin<Box<dyn Future<Output = Prompted>>>;
+
+/// Whether an attempt is made before its back-off was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Prompted {
+    No,
+    Yes,
+}
 
 enum State {
     /// Nothing to do until a target is given.
     Idle,
-    /// Waits until the timer fires.
-    Backing(Pin<Box<Sleep>>),
+    /// Waits until the next attempt.
+    Backing(Backing),
     Connecting(Connecting),
     Up {
         socket: Socket,
@@ -102,7 +118,14 @@ pub struct LinkSlot {
     spare_backoff: Backoff,
     /// After a loss, no attempt before this.
     not_before: Instant,
+    /// What ends that wait sooner: an attempt failed, and then another connection got through.
+    news: Option<News>,
+    /// The attempt under way.
+    prompted: Prompted,
+    /// Prompted attempts that failed since data last came.
+    prompted_in_vain: u32,
     quiet: Quiet,
+    reach: Reach,
     tuning: Tuning,
 }
 
@@ -120,7 +143,11 @@ impl LinkSlot {
             backoff: Backoff::new(seed),
             spare_backoff: Backoff::new(!seed),
             not_before: Instant::now(),
+            news: None,
+            prompted: Prompted::No,
+            prompted_in_vain: 0,
             quiet: Quiet::default(),
+            reach: Reach::default(),
             tuning,
         }
     }
@@ -132,6 +159,13 @@ impl LinkSlot {
         self
     }
 
+    /// The same, trying at once when others get through to the exchange again, and telling them of itself.
+    #[must_use]
+    pub fn hearing(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self
+    }
+
     /// Connects to `target`: make-before-break where there is a connection; otherwise at once, or when the
     /// back-off of the last loss is over.
     pub fn retarget(&mut self, target: Target) {
@@ -140,7 +174,7 @@ impl LinkSlot {
             State::Up { .. } => self.spare = Some(self.connecting(&target)),
             State::Idle | State::Backing(_) | State::Connecting(_) => {
                 self.state = if Instant::now() < self.not_before {
-                    State::Backing(Box::pin(sleep_until(self.not_before)))
+                    self.backing()
                 } else {
                     State::Connecting(self.connecting(&target))
                 };
@@ -157,6 +191,28 @@ impl LinkSlot {
             }
             Socket::connect(&target.endpoint, &target.path_and_query, CONNECT_LIMIT).await
         })
+    }
+
+    /// Waits for the end of the back-off, or for good news.
+    fn backing(&mut self) -> State {
+        let timer = sleep_until(self.not_before);
+        let Some(news) = self.news.clone() else {
+            return State::Backing(Box::pin(async move {
+                timer.await;
+                Prompted::No
+            }));
+        };
+        let jitter = self.backoff.next_jitter(PROMPTED_WITHIN);
+        State::Backing(Box::pin(async move {
+            tokio::select! {
+                biased; // Whoever has waited long enough was not prompted.
+                () = timer => Prompted::No,
+                () = news.heard() => {
+                    tokio::time::sleep(jitter).await;
+                    Prompted::Yes
+                }
+            }
+        }))
     }
 
     /// Drops the connection, whatever its socket says, and starts over.
@@ -198,6 +254,7 @@ impl LinkSlot {
     /// Useful data arrived: the next loss starts with the shortest back-off again.
     pub const fn on_data(&mut self) {
         self.backoff.reset();
+        self.prompted_in_vain = 0;
     }
 
     /// Says goodbye to the peer and stays down.
@@ -209,10 +266,27 @@ impl LinkSlot {
         }
     }
 
+    /// A connection that could be made is gone: news of others say nothing about its back-off.
     fn lose(&mut self) {
+        self.news = None;
+        self.back_off();
+    }
+
+    /// No connection could be made.
+    fn fail(&mut self) {
+        if self.prompted == Prompted::Yes {
+            self.prompted_in_vain += 1;
+        }
+        self.news = (self.prompted_in_vain < PROMPTED_MAX).then(|| self.reach.news());
+        self.reach.on_failed();
+        self.back_off();
+    }
+
+    fn back_off(&mut self) {
+        self.prompted = Prompted::No;
         self.not_before = Instant::now() + self.backoff.next_delay(self.tuning.steps());
         self.state = match self.after_loss {
-            AfterLoss::Reconnect => State::Backing(Box::pin(sleep_until(self.not_before))),
+            AfterLoss::Reconnect => self.backing(),
             AfterLoss::Wait => State::Idle,
         };
     }
@@ -251,8 +325,8 @@ impl LinkSlot {
         loop {
             match &mut self.state {
                 State::Idle => return Poll::Pending,
-                State::Backing(timer) => {
-                    std::task::ready!(timer.as_mut().poll(cx));
+                State::Backing(wait) => {
+                    self.prompted = std::task::ready!(wait.as_mut().poll(cx));
                     let Some(target) = &self.target else {
                         self.state = State::Idle;
                         return Poll::Pending;
@@ -261,11 +335,12 @@ impl LinkSlot {
                 }
                 State::Connecting(attempt) => match std::task::ready!(attempt.as_mut().poll(cx)) {
                     Ok(socket) => {
+                        self.reach.on_answered();
                         self.up(socket);
                         return Poll::Ready(LinkEvent::Up);
                     }
                     Err(error) => {
-                        self.lose();
+                        self.fail();
                         return Poll::Ready(LinkEvent::Down(error.to_string()));
                     }
                 },
@@ -570,6 +645,71 @@ mod tests {
         let (up, _peer) = tokio::join!(event(&mut slot), accept(&listener));
         assert!(matches!(up, LinkEvent::Up));
         assert!(begun.elapsed() >= Duration::from_millis(290));
+    }
+
+    /// Peers that never answer a handshake.
+    async fn refuse(listener: &TcpListener, times: usize) {
+        for _ in 0..times {
+            drop(listener.accept().await.expect("accept"));
+        }
+    }
+
+    /// A link whose next step takes hours; one that is to hear of `reach`.
+    fn patient(after_loss: AfterLoss, reach: &Reach) -> LinkSlot {
+        let hours = ShellParams {
+            reconnect_delay_min: Duration::from_secs(36_000),
+            reconnect_delay_max: Duration::from_secs(36_000),
+            ..ShellParams::default()
+        };
+        LinkSlot::new(after_loss, 1, Tuning::fixed(hours)).hearing(reach.clone())
+    }
+
+    #[tokio::test]
+    async fn a_link_that_could_not_connect_tries_again_when_another_gets_through() {
+        let (listener, target) = bound().await;
+        for after_loss in [AfterLoss::Reconnect, AfterLoss::Wait] {
+            let reach = Reach::default();
+            let mut slot = patient(after_loss, &reach);
+            slot.retarget(target.clone());
+            let (next, ()) = tokio::join!(event(&mut slot), refuse(&listener, 1));
+            assert!(matches!(next, LinkEvent::Down(_)));
+            reach.on_answered();
+            if after_loss == AfterLoss::Wait {
+                slot.retarget(target.clone());
+            }
+            let (next, _peer) = tokio::join!(event(&mut slot), accept(&listener));
+            assert!(matches!(next, LinkEvent::Up), "{after_loss:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_was_closed_after_it_stood_waits_out_its_step() {
+        let (listener, target) = bound().await;
+        let reach = Reach::default();
+        let mut slot = patient(AfterLoss::Reconnect, &reach);
+        slot.retarget(target);
+        let (_up, peer) = tokio::join!(event(&mut slot), accept(&listener));
+        drop(peer);
+        assert!(matches!(event(&mut slot).await, LinkEvent::Down(_)));
+        reach.on_failed();
+        reach.on_answered();
+        let idle = tokio::time::timeout(Duration::from_millis(200), event(&mut slot)).await;
+        assert!(idle.is_err(), "others get through, which is no news");
+    }
+
+    #[tokio::test]
+    async fn good_news_that_do_not_hold_are_not_believed_for_ever() {
+        let (listener, target) = bound().await;
+        let reach = Reach::default();
+        let mut slot = patient(AfterLoss::Reconnect, &reach);
+        slot.retarget(target);
+        for _ in 0..=PROMPTED_MAX {
+            let (next, ()) = tokio::join!(event(&mut slot), refuse(&listener, 1));
+            assert!(matches!(next, LinkEvent::Down(_)));
+            reach.on_answered();
+        }
+        let idle = tokio::time::timeout(Duration::from_millis(200), event(&mut slot)).await;
+        assert!(idle.is_err(), "the exchange is there for others only");
     }
 
     #[tokio::test]

@@ -47,8 +47,11 @@ pub async fn keep(
     }
     loop {
         while wanted.try_recv().is_ok() {}
+        let news = rest.reach().news();
         let Some(key) = start(&rest).await else {
-            tokio::time::sleep(backoff.next_delay(rest.tuning().steps())).await;
+            let delay = backoff.next_delay(rest.tuning().steps());
+            // Not waited out when the exchange is in reach again.
+            let _ = tokio::time::timeout(delay, news.heard()).await;
             continue;
         };
         backoff.reset();

@@ -5,6 +5,7 @@ mod ws;
 
 use super::links::Target;
 use super::quiet::Quiet;
+use super::reach::Reach;
 use super::rest::{Rest, refusal};
 use crate::binance::client_id::ClientIds;
 use crate::binance::codes::RequestKind;
@@ -172,6 +173,12 @@ impl OrderChannel {
     #[must_use]
     pub const fn quiet(&self) -> &Quiet {
         self.rest.quiet()
+    }
+
+    /// Whether the exchange can be reached.
+    #[must_use]
+    pub const fn reach(&self) -> &Reach {
+        self.rest.reach()
     }
 
     /// The WebSocket while it can be used; without it requests go by REST, because none must wait for it.

@@ -59,8 +59,9 @@ impl Paper {
                 self.answer(RequestKind::Amend, change.symbol, change.id, report);
             }
             Action::Cancel(symbol, id) => {
-                let report = self.end(*id);
+                let report = self.end(*id, now);
                 self.answer(RequestKind::Cancel, *symbol, *id, report);
+                self.words.extend(report.map(end_of));
             }
             Action::QueryOrder(symbol, id) => {
                 let report = self.find(*id).copied();
@@ -90,6 +91,7 @@ impl Paper {
             | Action::FetchFunding(_)
             | Action::FetchSnapshot(_)
             | Action::Probe(_)
+            | Action::ProbeAll
             | Action::RenewListenKey
             | Action::Reconnect(_)
             | Action::Say(_)
@@ -144,13 +146,7 @@ impl Paper {
                 time: now.wall,
                 ..order
             };
-            let update = OrderUpdate {
-                report,
-                execution: Execution::Canceled,
-                fill: None,
-                event_time: now.wall,
-            };
-            self.words.push_back(PaperWord::Update(update));
+            self.words.push_back(end_of(report));
         }
     }
 
@@ -158,7 +154,7 @@ impl Paper {
         self.resting.iter_mut().find(|o| o.owner == Owner::Ours(id))
     }
 
-    fn end(&mut self, id: OrderId) -> Option<OrderReport> {
+    fn end(&mut self, id: OrderId, now: Now) -> Option<OrderReport> {
         let index = self
             .resting
             .iter()
@@ -166,6 +162,7 @@ impl Paper {
         let order = self.resting.remove(index);
         Some(OrderReport {
             status: ExchangeStatus::Canceled,
+            time: now.wall,
             ..order
         })
     }
@@ -185,6 +182,16 @@ impl Paper {
         self.words
             .push_back(PaperWord::Answer(Answered { purpose, outcome }));
     }
+}
+
+/// The event of an order's end by cancel.
+const fn end_of(report: OrderReport) -> PaperWord {
+    PaperWord::Update(OrderUpdate {
+        report,
+        execution: Execution::Canceled,
+        fill: None,
+        event_time: report.time,
+    })
 }
 
 #[cfg(test)]
@@ -214,6 +221,7 @@ mod tests {
             Action::FetchAccount,
             Action::FetchSnapshot(ETH),
             Action::Probe(ETH),
+            Action::ProbeAll,
         ] {
             assert!(!paper.on_action(&action, now), "{action:?}");
         }

@@ -3,6 +3,7 @@
 
 use super::clock::Clock;
 use super::quiet::Quiet;
+use super::reach::Reach;
 use super::tuning::Tuning;
 use super::wire::{OwnedReply, ToHot};
 use crate::binance::codes::{Context, RETRY_AFTER_MAX, rest_outcome};
@@ -30,6 +31,7 @@ pub struct Rest {
     clock: Clock,
     tuning: Tuning,
     quiet: Quiet,
+    reach: Reach,
     /// Who is told of the weight that the exchange counts. Weak, so that a request under way keeps no thread alive.
     meter: Option<mpsc::WeakSender<ToHot>>,
 }
@@ -66,6 +68,7 @@ impl Rest {
             clock,
             tuning,
             quiet: Quiet::default(),
+            reach: Reach::default(),
             meter: None,
         })
     }
@@ -79,7 +82,7 @@ impl Rest {
         }
     }
 
-    /// The same for a thread with a runtime of its own: other connections, but one silence (protocol §6.3). That thread
+    /// The same for a thread with a runtime of its own: other connections, but one silence (protocol §6.3) and one network. That thread
     /// reads what its answers say itself.
     #[must_use]
     pub fn on_another_thread(&self) -> Self {
@@ -100,6 +103,12 @@ impl Rest {
     #[must_use]
     pub const fn quiet(&self) -> &Quiet {
         &self.quiet
+    }
+
+    /// Whether the exchange can be reached.
+    #[must_use]
+    pub const fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// Bound on the wait for an answer.
@@ -160,7 +169,12 @@ impl Rest {
             body: Bytes::new(),
             limit: self.tuning.now().request_limit,
         };
-        self.client.send(call).await
+        let result = self.client.send(call).await;
+        match &result {
+            Ok(_) => self.reach.on_answered(),
+            Err(_) => self.reach.on_failed(),
+        }
+        result
     }
 
     /// Turns an ending into an outcome; a body that cannot be read is logged here.

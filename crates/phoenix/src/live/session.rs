@@ -7,6 +7,7 @@ mod end;
 mod last_look;
 mod outside;
 mod page;
+mod status;
 mod symbols;
 
 use super::books::Books;
@@ -19,7 +20,7 @@ use super::orders::OrderChannel;
 use super::rest::Rest;
 use super::tuning;
 use super::wire::{TO_COLD_MAX, TO_HOT_MAX};
-use super::{clock_sync, contain, listen_key};
+use super::{clock_sync, contain, listen_key, reach};
 use crate::binance::routes::Venue;
 use crate::binance::sign::Signer;
 use crate::config::params::ShellParams;
@@ -40,7 +41,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use symbols::Symbols;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// What a run is given.
 #[derive(Debug)]
@@ -224,6 +225,14 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         to_hot.clone(),
         confirmed.clone(),
     ));
+    let mut lookout = tokio::spawn(reach::look(rest.clone()));
+    let (idle, idlers) = watch::channel(BTreeSet::new());
+    let mut asker = tokio::spawn(status::keep(
+        rest.clone(),
+        idlers,
+        to_hot.clone(),
+        status::PACE,
+    ));
     let mut timekeeper = tokio::spawn(clock_sync::keep(rest.clone(), estimate, clock_refusals));
     let desk = Desk {
         rest,
@@ -260,6 +269,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         ended: ended_tx,
         report: Sources {
             facts: page.facts.clone(),
+            idle,
             listen_key: confirmed,
             lock_file: lock.path().to_owned(),
             state_dir: setup.config.global.state_dir.clone(),
@@ -284,6 +294,8 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         ended = contain::caught(cold.run()) => ended.unwrap_or(Ended::ColdPanicked),
         () = end::panicked(&mut keeper) => Ended::ColdPanicked,
         () = end::panicked(&mut timekeeper) => Ended::ColdPanicked,
+        () = end::panicked(&mut lookout) => Ended::ColdPanicked,
+        () = end::panicked(&mut asker) => Ended::ColdPanicked,
     };
     if ended == Ended::ColdPanicked {
         // Nobody hears its requests any more: it stops before its orders are cancelled from outside.
@@ -302,6 +314,8 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let open = last_look(&cold.desk, means).await;
     keeper.abort();
     timekeeper.abort();
+    lookout.abort();
+    asker.abort();
     drop(watchers);
     let bans = cold.desk.rest.quiet().bans();
     let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());

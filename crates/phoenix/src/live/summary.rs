@@ -4,7 +4,7 @@ use super::books::number;
 use super::cold::Ended;
 use super::session::{Finished, Open};
 use super::usage::Usage;
-use crate::health::promises::{RECOVERY_MAX_S, TIME_AT_RISK_MAX_S};
+use crate::health::promises::{LEFT_AT_RISK_MAX_S, RECOVERY_MAX_S};
 use phoenix_core::engine::view::SymbolView;
 use phoenix_core::instrument::Instrument;
 use phoenix_core::units::{Mono, Span};
@@ -151,12 +151,12 @@ impl Summary {
             let layers = s.layers;
             s.record.open_orders_max <= 2 * u32::from(layers) + 2
         });
+        let left_s_max = symbols()
+            .map(|s| seconds_of(s.record.left_at_risk_max))
+            .fold(0.0, f64::max);
         let cancels_ok = symbols().all(|s| s.record.cancels_per_min_max <= s.cancels_per_min_limit);
         BTreeMap::from([
-            (
-                "fresh",
-                is_known && self.time_at_risk_s_max <= TIME_AT_RISK_MAX_S,
-            ),
+            ("fresh", is_known && left_s_max <= LEFT_AT_RISK_MAX_S),
             ("bounded", is_known && bounded),
             (
                 "exit_open",

@@ -4,9 +4,9 @@ use super::rest::refusal;
 use phoenix_core::action::Action;
 use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::event::{
-    Account, AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, DepthSnapshot, Event,
-    FundingPage, FundingPayment, Level, Market, Operator, OrderReport, OrderUpdate, Outcome,
-    PositionReport, Refusal, Reply, Resume, TradeReport, Why,
+    Account, AccountReason, AccountUpdate, BalanceReport, BookTicker, Config, ContractStatus,
+    DepthSnapshot, Event, FundingPage, FundingPayment, Level, Market, Operator, OrderReport,
+    OrderUpdate, Outcome, PositionReport, Refusal, Reply, Resume, TradeReport, Why,
 };
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::Notice;
@@ -40,6 +40,8 @@ pub enum OwnedReply {
     Funding(Mono, Result<OwnedFunding, Option<Refusal>>),
     /// See [`Reply::Probe`].
     Probe(SymbolId, Mono, Outcome<BookTicker>),
+    /// See [`Reply::ProbeAll`].
+    ProbeAll(Mono, Result<Vec<(SymbolId, BookTicker)>, Option<Refusal>>),
     /// See [`Reply::DeadMan`].
     DeadMan(SymbolId, Mono, Outcome<Span>),
     /// See [`Market::Snapshot`] and [`Market::SnapshotFailed`].
@@ -126,6 +128,7 @@ impl OwnedReply {
             Self::Cancel(_, _, outcome) | Self::Query(_, _, outcome) => refusal_in(outcome),
             Self::CancelAll(_, outcome) => refusal_in(outcome),
             Self::Probe(_, _, outcome) => refusal_in(outcome),
+            Self::ProbeAll(_, result) => result.as_ref().err().copied().flatten(),
             Self::DeadMan(_, _, outcome) => refusal_in(outcome),
             Self::OpenOrders(_, _, result) => result.as_ref().err().copied().flatten(),
             Self::Account(_, result) => result.as_ref().err().copied().flatten(),
@@ -151,6 +154,7 @@ impl OwnedReply {
             Action::FetchFunding(_) => Self::Funding(at, Err(Some(why))),
             Action::FetchSnapshot(symbol) => Self::Snapshot(*symbol, Err(why)),
             Action::Probe(symbol) => Self::Probe(*symbol, at, Outcome::Refused(why)),
+            Action::ProbeAll => Self::ProbeAll(at, Err(Some(why))),
             Action::ArmDeadMan(symbol, _) => Self::DeadMan(*symbol, at, Outcome::Refused(why)),
             Action::Place(_)
             | Action::Amend(_)
@@ -197,6 +201,10 @@ impl OwnedReply {
                 requested_at: *requested_at,
                 outcome: *outcome,
             },
+            Self::ProbeAll(requested_at, result) => Reply::ProbeAll {
+                requested_at: *requested_at,
+                outcome: map(outcome_of(result), Vec::as_slice),
+            },
             Self::DeadMan(symbol, requested_at, outcome) => Reply::DeadMan {
                 symbol: *symbol,
                 requested_at: *requested_at,
@@ -229,6 +237,8 @@ pub enum ToHot {
     Reply(OwnedReply),
     /// A fresh listen key: connect the user stream with it.
     ListenKey(String),
+    /// Whether a contract trades, by its name: asked for because the stream says it once.
+    Status(String, ContractStatus),
     /// A person, a signal or a file.
     Operator(Operator),
     /// A configuration change.
@@ -332,6 +342,7 @@ mod tests {
             Action::FetchFunding(Wall(1)),
             Action::FetchSnapshot(symbol),
             Action::Probe(symbol),
+            Action::ProbeAll,
             Action::ArmDeadMan(symbol, Span::ZERO),
         ] {
             let reply = OwnedReply::not_sent(&action, at).expect("an answer");
@@ -359,6 +370,7 @@ mod tests {
             OwnedReply::Trades(symbol, at, Err(Some(refusal))),
             OwnedReply::Funding(at, Err(Some(refusal))),
             OwnedReply::Probe(symbol, at, Outcome::Refused(refusal)),
+            OwnedReply::ProbeAll(at, Err(Some(refusal))),
             OwnedReply::DeadMan(symbol, at, Outcome::Refused(refusal)),
             OwnedReply::Snapshot(symbol, Err(refusal)),
         ] {

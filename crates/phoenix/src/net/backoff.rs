@@ -30,14 +30,25 @@ impl Backoff {
 
     /// The wait before the next attempt; each call doubles the step up to the longest.
     pub fn next_delay(&mut self, steps: Steps) -> Duration {
-        self.seed ^= self.seed << 13;
-        self.seed ^= self.seed >> 7;
-        self.seed ^= self.seed << 17;
+        let chance = self.next_chance();
         let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         let grown = millis(steps.first).saturating_mul(1 << self.failures.min(32));
         let half = grown.min(millis(steps.longest)) / 2;
         self.failures = self.failures.saturating_add(1);
-        Duration::from_millis(half + self.seed % (half + 1))
+        Duration::from_millis(half + chance % (half + 1))
+    }
+
+    /// Up to `most`, by chance: what several connections hear at the same instant they do not do at the same instant.
+    pub fn next_jitter(&mut self, most: Duration) -> Duration {
+        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.next_chance() % most.saturating_add(1).max(1))
+    }
+
+    const fn next_chance(&mut self) -> u64 {
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 7;
+        self.seed ^= self.seed << 17;
+        self.seed
     }
 
     /// Back to the shortest step; to be called when data has arrived, not when a socket opened.

@@ -321,7 +321,11 @@ impl<'a> Rig<'a> {
                     self.put(at + ROUND_TRIP, Due::CanceledAll);
                 }
                 Action::Say(notice) => self.notices.push((at, notice.what)),
-                Action::Amend(_) | Action::QueryOrder(..) | Action::RenewListenKey => {
+                // There is one symbol, which never asks for all.
+                Action::Amend(_)
+                | Action::QueryOrder(..)
+                | Action::RenewListenKey
+                | Action::ProbeAll => {
                     panic!("not expected here: {action:?}")
                 }
                 Action::Probe(_) => {

@@ -176,6 +176,7 @@ impl Desk {
             | Reply::Trades { .. }
             | Reply::Funding { .. }
             | Reply::Probe { .. }
+            | Reply::ProbeAll { .. }
             | Reply::DeadMan { .. }
             | Reply::Weight(_)
             | Reply::OrderCounts(_) => {}
@@ -211,6 +212,7 @@ impl Desk {
             | Reply::Trades { .. }
             | Reply::Funding { .. }
             | Reply::Probe { .. }
+            | Reply::ProbeAll { .. }
             | Reply::DeadMan { .. }
             | Reply::Weight(_)
             | Reply::OrderCounts(_) => false,

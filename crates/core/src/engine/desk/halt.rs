@@ -78,6 +78,12 @@ impl Desk {
             || self.contract == ContractStatus::NotTrading
     }
 
+    /// Whether the exchange lets the symbol be traded, as far as it said so or refused orders.
+    pub(in crate::engine) fn is_trading(&self) -> bool {
+        let is_refused = self.halt.is_some_and(|h| h.reason == HaltReason::Symbol);
+        self.contract == ContractStatus::Trading && !is_refused
+    }
+
     /// When a halt makes its next step.
     pub(super) fn halt_due_at(&self) -> Option<Mono> {
         let halt = self.halt?;

@@ -46,6 +46,8 @@ pub(super) struct Truth {
     full_at: Option<Mono>,
     /// A full comparison is wanted before its time.
     is_check_due: bool,
+    /// Of the last comparison the account is still to be asked for.
+    is_account_due: bool,
     mismatch: Option<Mismatch>,
     foreign_orders: usize,
     /// When the stream last told of a foreign order: a list asked for before may lack it.
@@ -69,6 +71,7 @@ impl Truth {
             probed_at: None,
             full_at: None,
             is_check_due: false,
+            is_account_due: false,
             mismatch: None,
             foreign_orders: 0,
             foreign_at: None,
@@ -201,8 +204,9 @@ impl Desk {
     }
 
     fn fetch_account(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
-        if let Err(at) = shared.fetch_account(now, actions) {
-            self.truth.is_check_due = true;
+        let asked = shared.fetch_account(now, actions);
+        self.truth.is_account_due = asked.is_err();
+        if let Err(at) = asked {
             self.timers.schedule_by(Timer::Reconcile, at);
         }
     }
@@ -254,6 +258,8 @@ impl Desk {
             if !is_told {
                 self.fetch_account(now.mono, shared, actions);
             }
+        } else if self.truth.is_account_due {
+            self.fetch_account(now.mono, shared, actions);
         }
         self.plan_checks(now.mono);
     }

@@ -6,18 +6,21 @@
 //! that one differs as well and its own touch has not moved meanwhile. While the touch moves, only a difference
 //! beyond [`NEAR`] of where it has been counts.
 
+mod asked;
 pub mod evidence;
 
 use super::Desk;
 use crate::action::{Action, Actions};
 use crate::book::Touch;
 use crate::book::witness::{Testimony, Witness};
+use crate::engine::probes::Scope;
 use crate::engine::requests::Request;
 use crate::engine::shared::Shared;
 use crate::engine::timers::Timer;
 use crate::event::{BookTicker, Link, Stream};
 use crate::notice::{BookLoss, Doubt, What};
 use crate::units::{E8, Mono, Now, Ratio, Span, Ticks, Wall};
+use asked::Asked;
 use core::hash::Hash;
 use evidence::Evidence;
 
@@ -70,9 +73,13 @@ pub(super) struct Vouch {
     differs_from: Mono,
     differed_at: Mono,
     elsewhere: u32,
+    /// When a probe that serves this book was last sent, and when one was last wished for.
     probed_at: Option<Mono>,
-    /// The last probe on its way and what the book showed then.
-    asked: Option<(Mono, Touch)>,
+    wished_at: Option<Mono>,
+    /// What the book showed when probes were sent.
+    asked: Asked,
+    /// Since when there is this book.
+    book_at: Mono,
     /// Since when the ticker stream shows another touch with ids that the book has not reached.
     ahead_from: Option<Mono>,
     /// When the witness last convicted.
@@ -116,14 +123,15 @@ impl Vouch {
         self.differences = 0;
         self.elsewhere = 0;
         self.ahead_from = None;
-        self.asked = None;
+        self.asked = Asked::default();
     }
 
     /// Adds what later verdicts depend on; the witness's tickers are left out.
     pub(super) fn digest(&self, digest: &mut crate::digest::Digest) {
         (self.evidence, self.trust, self.elsewhere).hash(digest);
         (self.differences, self.differs_from, self.differed_at).hash(digest);
-        (self.probed_at, self.asked.map(|(at, _)| at)).hash(digest);
+        (self.probed_at, self.wished_at, self.book_at).hash(digest);
+        self.asked.hash(digest);
         (self.ahead_from, self.convicted_at, self.last_check).hash(digest);
         (self.frozen, self.frozen_at, self.is_on_probation).hash(digest);
     }
@@ -194,20 +202,25 @@ impl Desk {
         self.liveness.is_quotable(now) && self.vouch.is_trusted(now)
     }
 
-    /// Asks for the top of book by REST, unless that was just done.
+    fn is_urgent(&self) -> bool {
+        self.vouch.is_in_doubt() || self.liveness.is_suspect()
+    }
+
+    /// Asks for the top of book by REST, unless that was just done, for this symbol or for all.
     pub(super) fn probe(&mut self, now: Mono, shared: &mut Shared, actions: &mut Actions) {
-        let Some(touch) = self.touch() else { return };
-        let is_urgent = self.vouch.is_in_doubt() || self.liveness.is_suspect();
+        if self.touch().is_none() {
+            return;
+        }
+        self.vouch.wished_at = Some(now);
+        shared.probes.on_wish(self.symbol, now);
+        if shared.probes.is_asking_all(now) {
+            // By a desk before this one in the same step.
+            self.on_asked(now);
+        }
+        let is_urgent = self.is_urgent();
         let spacing = match is_urgent {
             true => DOUBT_SPACING,
             false => PROBE_SPACING,
-        };
-        // A comparison that only its interval calls for gives way to one without which quotes end.
-        let age = self.liveness.age(Stream::Depth, now);
-        let is_needed = is_urgent || age.is_some_and(|age| age >= PULL_AFTER);
-        let request = match is_needed {
-            true => Request::ProbeInDoubt,
-            false => Request::Probe,
         };
         let free_at = self.vouch.probed_at.map(|at| at.after(spacing));
         if let Some(at) = free_at.filter(|at| *at > now) {
@@ -216,16 +229,76 @@ impl Desk {
             }
             return;
         }
-        if shared.may_ask(request, now) {
-            self.vouch.probed_at = Some(now);
-            self.vouch.asked = Some((now, touch));
-            actions.push(Action::Probe(self.symbol));
+        match shared.probes.scope(self.symbol, now) {
+            Scope::One => {
+                let request = self.request(Request::Probe, Request::ProbeInDoubt, now);
+                if shared.may_ask(request, now) {
+                    self.on_asked(now);
+                    actions.push(Action::Probe(self.symbol));
+                }
+            }
+            Scope::All => {
+                let request = self.request(Request::ProbeAll, Request::ProbeAllInDoubt, now);
+                if shared.may_ask(request, now) {
+                    self.on_asked(now);
+                    shared.probes.on_all_asked(now);
+                    actions.push(Action::ProbeAll);
+                }
+            }
+            Scope::Later(at) => self.timers.schedule_by(Timer::Probe, at),
         }
         if self.vouch.is_in_doubt() {
             // Should the answer not come, or not be asked for.
             self.timers
                 .schedule_by(Timer::Probe, now.after(PROBE_SPACING));
         }
+    }
+
+    /// A comparison that only its interval calls for gives way to one without which quotes end.
+    fn request(&self, routine: Request, in_doubt: Request, now: Mono) -> Request {
+        let age = self.liveness.age(Stream::Depth, now);
+        let is_needed = self.is_urgent() || age.is_some_and(|age| age >= PULL_AFTER);
+        match is_needed {
+            true => in_doubt,
+            false => routine,
+        }
+    }
+
+    /// A probe is sent that serves this book, if there is one.
+    pub(in crate::engine) fn on_asked(&mut self, at: Mono) {
+        if let Some(touch) = self.touch() {
+            self.vouch.probed_at = Some(at);
+            self.vouch.asked.note(at, touch);
+        }
+    }
+
+    /// The exchange's top of book in an answer for all symbols, for which this desk may not have asked. A difference then
+    /// is passed over: a lively market shows one now and then, and each would call for another probe, for all again.
+    pub(in crate::engine) fn on_probe_for_all(
+        &mut self,
+        now: Now,
+        requested_at: Mono,
+        seen: &BookTicker,
+        shared: &mut Shared,
+        actions: &mut Actions,
+    ) {
+        let is_wished = self.vouch.wished_at.is_some_and(|at| at >= requested_at);
+        let result = self.comparison(requested_at, seen);
+        if result == Some(Comparison::Differs) && !is_wished && !self.is_urgent() {
+            // It has not served, so a wish of its own need not keep its distance.
+            self.vouch.probed_at = None;
+            return;
+        }
+        self.on_probe(now, requested_at, seen, shared, actions);
+    }
+
+    /// `None` when there is no book, or it is younger than the question.
+    fn comparison(&self, requested_at: Mono, seen: &BookTicker) -> Option<Comparison> {
+        let touch = self
+            .touch()
+            .filter(|_| self.vouch.book_at <= requested_at)?;
+        let asked = self.vouch.asked.at(requested_at).unwrap_or(touch);
+        Some(compare(&asked, &touch, seen))
     }
 
     /// The exchange's top of book by REST: the same touch confirms the book at the instant of the request.
@@ -237,10 +310,9 @@ impl Desk {
         shared: &mut Shared,
         actions: &mut Actions,
     ) {
-        let Some(touch) = self.touch() else { return };
-        let asked = self.vouch.asked.filter(|(at, _)| *at == requested_at);
-        let asked = asked.map_or(touch, |(_, asked)| asked);
-        let result = compare(&asked, &touch, seen);
+        let Some(result) = self.comparison(requested_at, seen) else {
+            return;
+        };
         self.vouch.last_check = Some(CrossCheck {
             requested_at,
             answered_at: now.mono,
@@ -353,6 +425,7 @@ impl Desk {
 
     /// A book is there again; after a conviction others must speak for it before it is quoted on.
     pub(super) fn begin_probation(&mut self, now: Mono) {
+        self.vouch.book_at = now;
         if core::mem::take(&mut self.vouch.is_on_probation) {
             let span = PROBATION.raw().saturating_mul(i64::from(self.vouch.frozen));
             let until = now.after(Span(span));

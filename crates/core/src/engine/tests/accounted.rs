@@ -118,6 +118,43 @@ fn a_cancel_whose_answer_is_lost_is_settled_whatever_it_did() {
     }
 }
 
+/// The world counts what rests with every step: never more than two ladders and two orders.
+#[test]
+fn an_exchange_that_acknowledges_cancels_and_does_nothing_is_given_no_order_too_many() {
+    let mut world = World::quoting();
+    world.run(secs(6));
+    world.fault(Kind::Cancel, Fault::Pretend, u32::MAX);
+    world.fault(Kind::CancelAll, Fault::Pretend, u32::MAX);
+    let since = world.now;
+    for _ in 0..12 {
+        let venue = world.venue(ETH);
+        (venue.bid, venue.ask) = (venue.bid + 150, venue.ask + 150);
+        world.run(secs(1));
+    }
+    assert!(
+        world.count(since, |a| matches!(a, Action::Cancel(..))) > 3,
+        "orders had to move"
+    );
+    world.faults.clear();
+    // What it did not cancel goes as the budget for cancels allows.
+    world.until(secs(75), |w| w.is_full(ETH));
+}
+
+#[test]
+fn an_acknowledged_cancel_does_not_slow_a_requote_whose_event_comes() {
+    let mut world = World::quoting();
+    world.run(secs(6));
+    let since = world.now;
+    let venue = world.venue(ETH);
+    (venue.bid, venue.ask) = (venue.bid + 150, venue.ask + 150);
+    world.run(ms(450));
+    let canceled = world.count(since, |a| matches!(a, Action::Cancel(..)));
+    assert!(canceled > 0, "orders had to move");
+    assert!(world.is_full(ETH), "replaced within half a second");
+    let queries = world.count(since, |a| matches!(a, Action::QueryOrder(..)));
+    assert_eq!(queries, 0, "the event said it all");
+}
+
 #[test]
 fn a_duplicate_id_is_an_order_that_lives() {
     let mut world = World::quoting();

@@ -2,7 +2,7 @@
 
 use super::world::{ETH, Fault, Kind, World, ms, secs};
 use crate::action::Action;
-use crate::event::{Account, Event, Link, LinkState, Malformed, Stream, Why};
+use crate::event::{Account, Event, Link, LinkState, Malformed, Operator, Stream, Why};
 use crate::notice::{HaltReason, What};
 use crate::units::{Mono, Side, Span};
 
@@ -85,6 +85,19 @@ fn a_symbol_that_the_exchange_halts_is_tried_again_by_itself() {
         1
     );
     world.until(secs(40), |w| w.is_full(ETH));
+}
+
+/// Each may arrive until the exchange's recvWindow is over, and holds its slot so long; not until some later query.
+#[test]
+fn slots_of_orders_that_never_arrived_are_filled_when_they_can_no_longer_arrive() {
+    let mut world = World::quoting();
+    world.run(secs(6));
+    world.operator(Operator::CancelAll);
+    world.fault(Kind::Place, Fault::UnknownLost, 36);
+    let since = world.now;
+    world.until(secs(1), |w| w.places(since) == 36);
+    let took = world.until(secs(8), |w| w.is_full(ETH));
+    assert!(took > ms(4_900) && took < ms(5_400), "{took:?}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::world::{ETH, Fault, Kind, World, ms, secs};
 use crate::action::Action;
 use crate::event::{Fill, Link, LinkState, Resume, Stream, TradesFrom, Why};
+use crate::instrument::SymbolId;
 use crate::notice::What;
 use crate::order::{OrderId, Owner};
 use crate::units::{Lots, Mono, Quote, Side};
@@ -233,4 +234,34 @@ fn a_snapshot_that_cannot_be_had_is_tried_again_with_pauses() {
     assert!((6..=12).contains(&asked), "{asked}");
     world.faults.clear();
     world.until(secs(10), |w| w.is_full(ETH));
+}
+
+#[test]
+fn fifteen_symbols_read_the_account_together_and_their_own_orders_not_once_more_for_it() {
+    let symbols: alloc::vec::Vec<_> = (0..15).map(SymbolId).collect();
+    let mut params = crate::params::ethusdc_defaults();
+    params.quoting.layers = 2;
+    let mut world = World::with(params, &symbols);
+    world.connect();
+    world.until(secs(3), |w| symbols.iter().all(|s| w.is_full(*s)));
+    world.run(secs(10));
+    let reads = |world: &World, since| {
+        let count = |what: fn(&Action) -> bool| world.count(since, what);
+        (
+            count(|a| *a == Action::FetchAccount),
+            count(|a| matches!(a, Action::FetchOpenOrders(_))),
+            count(|a| matches!(a, Action::FetchTrades(..))),
+        )
+    };
+    // The first comparison follows the first reading.
+    assert_eq!(reads(&world, Mono(0)), (1, 30, 30));
+    // The user stream is replaced a moment after the account was asked for: once more, not once a symbol.
+    let since = world.now;
+    world.link(Link::User, LinkState::Up);
+    world.run(ms(100));
+    world.link(Link::User, LinkState::Up);
+    world.run(secs(10));
+    let (account, orders, trades) = reads(&world, since);
+    assert!(account <= 2, "{account} accounts");
+    assert_eq!((orders, trades), (30, 30));
 }

@@ -365,11 +365,14 @@ fn time_at_risk_goes_on_while_the_connection_is_down() {
     world.silent.insert(Stream::User);
     world.link(Link::Public, LinkState::Down);
     world.run(secs(8));
-    let risk = world.view_of(ETH).record.time_at_risk_max;
+    let record = world.view_of(ETH).record;
+    let risk = record.time_at_risk_max;
     assert!(
         risk > ms(500),
         "orders rested for {risk:?} that nobody could account for"
     );
+    let left = record.left_at_risk_max;
+    assert!(left < ms(300), "asked for at once: {left:?}");
 }
 
 #[test]

@@ -127,6 +127,14 @@ impl Venue {
         }
     }
 
+    /// The touch by REST, which may be another than that of the streams.
+    pub fn shown_by_rest(&self) -> BookTicker {
+        let mut ticker = self.ticker(0);
+        ticker.bid.price.0 += self.rest_shift;
+        ticker.ask.price.0 += self.rest_shift;
+        ticker
+    }
+
     pub fn find(&self, id: OrderId) -> Option<&Resting> {
         self.orders
             .iter()

@@ -46,6 +46,8 @@ pub enum Fault {
     Refuse(Why, Span),
     /// It is carried out and answered, but the user stream does not tell.
     Mute,
+    /// It is answered as if it were carried out, and is not: cancels only.
+    Pretend,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -61,6 +63,7 @@ pub enum Kind {
     Funding,
     Snapshot,
     Probe,
+    ProbeAll,
     DeadMan,
 }
 
@@ -88,6 +91,7 @@ pub enum Answer {
     Funding(Mono, Result<Payments, Option<Refusal>>),
     Snapshot(SymbolId, Result<(i64, Vec<Level>, Vec<Level>), Refusal>),
     Probe(SymbolId, Mono, Outcome<BookTicker>),
+    ProbeAll(Mono, Result<Vec<(SymbolId, BookTicker)>, Option<Refusal>>),
     DeadMan(SymbolId, Mono, Outcome<Span>),
 }
 
@@ -112,6 +116,8 @@ pub struct World {
     pub faults: BTreeMap<Kind, (Fault, u32)>,
     /// Streams that say nothing, whatever their connection does.
     pub silent: BTreeSet<Stream>,
+    /// Symbols that an answer for all leaves out.
+    pub unlisted: BTreeSet<SymbolId>,
     /// Connections that do not come back.
     pub dead_links: BTreeSet<usize>,
     /// A replaced connection delivers until its successor does, as in the live shell.
@@ -166,6 +172,7 @@ impl World {
             log: Vec::new(),
             faults: BTreeMap::new(),
             silent: BTreeSet::new(),
+            unlisted: BTreeSet::new(),
             dead_links: BTreeSet::new(),
             makes_before_breaking: false,
             user_late_by: Span::ZERO,
@@ -603,6 +610,14 @@ impl World {
             Some(Fault::Refuse(why, retry)) => {
                 return self.send(DELAY, reply(refused(why, retry)));
             }
+            Some(Fault::Pretend) => {
+                let report = self.venue(symbol).report_of(id);
+                let status = ExchangeStatus::Canceled;
+                let outcome = report.map_or(refused(Why::NoSuchOrder, Span::ZERO), |report| {
+                    Outcome::Accepted(OrderReport { status, ..report })
+                });
+                return self.send(DELAY, reply(outcome));
+            }
             _ => {}
         }
         let (outcome, events) = self.apply_order(action, symbol, id);
@@ -656,6 +671,7 @@ impl World {
             Action::FetchFunding(_) => Kind::Funding,
             Action::FetchSnapshot(_) => Kind::Snapshot,
             Action::Probe(_) => Kind::Probe,
+            Action::ProbeAll => Kind::ProbeAll,
             Action::ArmDeadMan(..) => Kind::DeadMan,
             _ => unreachable!("not a request"),
         };
@@ -665,9 +681,12 @@ impl World {
             Some(Fault::UnknownLost) => Some(None),
             _ => None,
         };
-        let answer = match failure {
-            Some(why) => failed(action, asked, why),
-            None => self.read(action, asked),
+        let answer = match (failure, action) {
+            (Some(why), _) => failed(action, asked, why),
+            (None, Action::CancelAll(symbol)) if fault == Some(Fault::Pretend) => {
+                Answer::CancelAll(symbol, Outcome::Accepted(()))
+            }
+            (None, _) => self.read(action, asked),
         };
         let answer = match fault {
             Some(Fault::LoseReply) => return,
@@ -724,11 +743,14 @@ impl World {
                 Answer::Snapshot(symbol, Ok(self.venue(symbol).snapshot()))
             }
             Action::Probe(symbol) => {
-                let venue = self.venue(symbol);
-                let mut ticker = venue.ticker(0);
-                ticker.bid.price.0 += venue.rest_shift;
-                ticker.ask.price.0 += venue.rest_shift;
+                let ticker = self.venue(symbol).shown_by_rest();
                 Answer::Probe(symbol, asked, Outcome::Accepted(ticker))
+            }
+            Action::ProbeAll => {
+                let listed = self.venues.values();
+                let listed = listed.filter(|v| !self.unlisted.contains(&v.symbol));
+                let list = listed.map(|v| (v.symbol, v.shown_by_rest())).collect();
+                Answer::ProbeAll(asked, Ok(list))
             }
             Action::ArmDeadMan(symbol, span) => {
                 let venue = self.venue(symbol);
@@ -805,13 +827,21 @@ impl World {
             }
             Answer::Probe(symbol, requested_at, outcome) => {
                 if let Outcome::Accepted(_) = outcome {
-                    let fresh = self.fresh_at.entry(*symbol).or_insert(*requested_at);
-                    *fresh = (*fresh).max(*requested_at);
+                    self.on_shown(*symbol, *requested_at);
                 }
                 self.step(&Event::Reply(Reply::Probe {
                     symbol: *symbol,
                     requested_at: *requested_at,
                     outcome: *outcome,
+                }));
+            }
+            Answer::ProbeAll(requested_at, list) => {
+                for (symbol, _) in list.iter().flatten() {
+                    self.on_shown(*symbol, *requested_at);
+                }
+                self.step(&Event::Reply(Reply::ProbeAll {
+                    requested_at: *requested_at,
+                    outcome: outcome_of(list, Vec::as_slice),
                 }));
             }
             Answer::DeadMan(symbol, requested_at, outcome) => {
@@ -822,6 +852,12 @@ impl World {
                 }));
             }
         }
+    }
+
+    /// The exchange showed its touch as it was at this instant.
+    fn on_shown(&mut self, symbol: SymbolId, at: Mono) {
+        let fresh = self.fresh_at.entry(symbol).or_insert(at);
+        *fresh = (*fresh).max(at);
     }
 
     // ------------------------------------------------------------------ the engine
@@ -997,6 +1033,7 @@ fn failed(action: Action, asked: Mono, why: Option<Refusal>) -> Answer {
             Err(why.unwrap_or(refusal(Why::Transient, Span::ZERO))),
         ),
         Action::Probe(symbol) => Answer::Probe(symbol, asked, outcome(why)),
+        Action::ProbeAll => Answer::ProbeAll(asked, Err(why)),
         Action::ArmDeadMan(symbol, _) => Answer::DeadMan(symbol, asked, outcome(why)),
         _ => unreachable!("not a request"),
     }

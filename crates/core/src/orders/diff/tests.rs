@@ -185,6 +185,15 @@ impl World {
                 other => other,
             };
             self.tracker.on_reply(&reply, self.now);
+            if let Reply::Cancel(_, _, Outcome::Accepted(report)) = reply {
+                let end = OrderUpdate {
+                    report,
+                    execution: Execution::Canceled,
+                    fill: None,
+                    event_time: Wall(0),
+                };
+                self.tracker.on_update(&end, self.now);
+            }
         }
     }
 

@@ -140,7 +140,7 @@ fn orders_that_ended_after_the_request_are_not_brought_back_by_the_list() {
         ..line(1)
     };
     t.on_reply(
-        &Reply::Cancel(SYMBOL, id(1), Outcome::Accepted(gone)),
+        &Reply::Query(SYMBOL, id(1), Outcome::Accepted(gone)),
         at(15),
     );
     let (findings, _) = check(&mut t, &[line(1)], 10, 20);

@@ -1,7 +1,7 @@
 //! Owns what one reply, event or time-out adds to the facts of an order; knows nothing of what is derived from
 //! them.
 
-use super::{Doubt, End, Order, OrderState, PATIENCE, RETRY_FIRST, RETRY_MAX};
+use super::{CANCEL_GRACE, Doubt, End, Order, OrderState, PATIENCE, RETRY_FIRST, RETRY_MAX};
 use crate::event::{
     ExchangeStatus, Execution, Fill, OrderReport, OrderUpdate, Outcome, Refusal, Why,
 };
@@ -113,6 +113,9 @@ impl Order {
     pub(super) fn on_cancel(&mut self, outcome: &Outcome<OrderReport>, now: Mono) {
         let was_canceling = core::mem::replace(&mut self.canceling, false);
         match outcome {
+            Outcome::Accepted(report) if report.status.is_terminal() && self.end.is_none() => {
+                self.on_cancel_acknowledged(report, now);
+            }
             Outcome::Accepted(report) => {
                 self.absorb(report, now);
                 if self.end.is_none() {
@@ -136,6 +139,15 @@ impl Order {
                 }
             }
         }
+    }
+
+    /// The exchange says that it is over. The event of its end says so within milliseconds; until that came, or a query
+    /// found the same, it counts in full: an exchange that acknowledges cancels and does nothing would otherwise be given
+    /// another order for each.
+    fn on_cancel_acknowledged(&mut self, report: &OrderReport, now: Mono) {
+        self.take_over(report, now);
+        self.canceling = true;
+        self.cancel_due = now.after(CANCEL_GRACE);
     }
 
     fn pace_cancels(&mut self, retry_after: Span, now: Mono) {
@@ -192,8 +204,13 @@ impl Order {
         }
     }
 
+    /// The pause is not longer than patience: from then on one answer ends the doubt, and a slot waits for it.
     fn pace_queries(&mut self, retry_after: Span, now: Mono) {
-        self.query_due = now.after(retry_pause(self.queries).max(retry_after));
+        let mut pause = retry_pause(self.queries);
+        if now < self.patient_until {
+            pause = pause.min(self.patient_until.since(now));
+        }
+        self.query_due = now.after(pause.max(retry_after));
     }
 
     pub(super) fn on_event(&mut self, update: &OrderUpdate, now: Mono) {
@@ -263,6 +280,16 @@ impl Order {
             // Taken for gone, and yet reported: it counts again, and is asked for.
             self.suspect(Doubt::Existence, now);
         }
+        self.take_over(report, now);
+        if report.status.is_terminal() {
+            self.finish(End::Final(report.status), now);
+        } else if report.status == ExchangeStatus::Unrecognised && self.doubt.is_none() {
+            self.suspect(Doubt::Existence, now);
+        }
+    }
+
+    /// What a report says besides the status.
+    fn take_over(&mut self, report: &OrderReport, now: Mono) {
         self.exchange_id = report.exchange_id;
         self.note_existence();
         self.raise_filled(report.filled, now);
@@ -280,11 +307,6 @@ impl Order {
             {
                 self.drop_target();
             }
-        }
-        if report.status.is_terminal() {
-            self.finish(End::Final(report.status), now);
-        } else if report.status == ExchangeStatus::Unrecognised && self.doubt.is_none() {
-            self.suspect(Doubt::Existence, now);
         }
     }
 

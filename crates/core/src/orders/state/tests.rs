@@ -221,7 +221,7 @@ fn replies_lead_every_state_where_the_table_says() {
         ("amend pending",               Input::Amend(&refused(Why::AmendPending)), "P L U C C U U U U U D D D"),
         ("amend: no such order",        Input::Amend(&refused(Why::NoSuchOrder)),  "P U U C C U U U U U D D D"),
         ("amend unknown",               Input::Amend(&unknown),                 "P L U C C  U  U  U  U   U  D  D  D"),
-        ("cancel accepted",             Input::Cancel(&ok(Canceled, 3)),        "D D D D D  D  D  D  D   D  D  D  D"),
+        ("cancel accepted",             Input::Cancel(&ok(Canceled, 3)),        "C C C C C  C  C  C  C   C  D  D  D"),
         ("cancel accepted, still open", Input::Cancel(&ok(New, 0)),             "U U U U U  U  U  U  U   U  D  U  U"),
         ("cancel: no such order",       Input::Cancel(&refused(Why::NoSuchOrder)), "P U U U U U U U U U D D D"),
         ("cancel not sent",             Input::Cancel(&refused(Why::NotSent)),  "P L A L P  U  U  U  U   U  D  D  D"),
@@ -341,7 +341,38 @@ fn queries_of_one_order_space_out() {
         pauses.push(due.since(now).as_millis());
         now = due;
     }
-    assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 4_000, 4_000]);
+    // The fourth is sent when patience ends, 5 s after the request: its answer ends the doubt.
+    assert_eq!(pauses, [500, 1_000, 2_000, 1_500, 4_000, 4_000]);
+}
+
+#[test]
+fn an_acknowledged_cancel_counts_until_its_event_or_a_query_confirms_it() {
+    let mut order = canceling(live());
+    let canceled = report(ExchangeStatus::Canceled, 0, 5);
+    order.apply(Input::Cancel(&Outcome::Accepted(canceled)), T0);
+    assert_eq!(
+        (order.state(), order.exposure(), order.deadline()),
+        (
+            OrderState::Canceling,
+            Lots(10),
+            Some(T0.after(CANCEL_GRACE))
+        )
+    );
+    let told = event(Execution::Canceled, canceled, None);
+    let told = fed(order, &[Input::Event(&told)]);
+    assert_eq!((told.state(), told.exposure()), (OrderState::Done, Lots(0)));
+
+    order.apply(Input::Timeout, at(500));
+    assert_eq!(order.state(), OrderState::Unknown);
+    let asked = fed(order, &[Input::Query(&Outcome::Accepted(canceled))]);
+    assert_eq!(asked.state(), OrderState::Done);
+    let open = Outcome::Accepted(report(ExchangeStatus::New, 0, 5));
+    let lied = fed(order, &[Input::Query(&open)]);
+    assert_eq!(
+        (lied.state(), lied.exposure()),
+        (OrderState::Live, Lots(10))
+    );
+    assert!(!lied.can_cancel(at(749)) && lied.can_cancel(at(750)));
 }
 
 #[test]
@@ -402,7 +433,7 @@ fn an_amendment_counts_at_the_larger_size_until_it_is_settled() {
 fn a_fill_reported_before_its_trade_stays_exposure_until_the_trade_comes() {
     let mut order = canceling(live());
     order.apply(
-        Input::Cancel(&Outcome::Accepted(report(ExchangeStatus::Canceled, 4, 5))),
+        Input::Query(&Outcome::Accepted(report(ExchangeStatus::Canceled, 4, 5))),
         T0,
     );
     assert_eq!(

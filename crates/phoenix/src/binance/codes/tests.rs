@@ -35,7 +35,9 @@ fn every_code_of_the_protocol_calls_for_its_reaction() {
         (Why::Clock, &[-1021]),
         (
             Why::SymbolHalted,
-            &[-1122, -4104, -4105, -4106, -4107, -4140, -4141, -5024],
+            &[
+                -1122, -4104, -4105, -4106, -4107, -4108, -4140, -4141, -5024,
+            ],
         ),
         (Why::ListenKey, &[-1125]),
         (Why::NoSuchOrder, &[-2011, -2013]),

@@ -111,6 +111,8 @@ endpoints! {
     Depth: Get "/fapi/v1/depth" Open Read 20 0,
     /// Best bid and ask.
     BookTicker: Get "/fapi/v1/ticker/bookTicker" Open Read 2 0,
+    /// Best bid and ask of every symbol of the exchange.
+    BookTickers: Get "/fapi/v1/ticker/bookTicker" Open Read 5 0,
     /// Mark price and funding.
     PremiumIndex: Get "/fapi/v1/premiumIndex" Open Read 1 0,
     /// New order.

@@ -80,7 +80,7 @@ pub(super) const KEYS: &[Key] = rows! {
         reconnect_delay_min_ms: Time, Default("250"), "ms", From("50", "5000"), Live,
             "First delay of the reconnect back-off.";
         reconnect_delay_max_ms: Time, Default("8000"), "ms", From("1000", "60000"), Live,
-            "Longest delay of the reconnect back-off.";
+            "Longest delay of the reconnect back-off; a connection that could not be made is tried before that when another gets through.";
         dead_man_s: Time, Default("30"), "s", From("5", "30"), Live,
             "Time after which the exchange cancels our orders unless it is re-armed.";
     }

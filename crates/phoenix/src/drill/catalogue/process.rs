@@ -214,6 +214,7 @@ pub(super) const SURROUNDINGS: &[Drill] = &[
         ],
         expect: Expect {
             detect: Some((&["journal_failed", "journal_unwritable"], 10.0)),
+            reason: "the journal is written when something happens, and at least every 10 s, when equity is sampled: a failure shows with the next write.",
             ..QUIET
         },
     },

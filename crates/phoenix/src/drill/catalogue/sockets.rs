@@ -20,7 +20,6 @@ const RECONNECTED: Expect = Expect {
 /// No connection can be made: nothing rests on what is not known.
 const AWAY: Expect = Expect {
     detect: Some((LOST, 1.5)),
-    recovered_s: Some(10.0),
     ..QUIET
 };
 
@@ -159,15 +158,12 @@ pub(super) const DRILLS: &[Drill] = &[
         about: "The exchange is under maintenance for eight seconds: REST answers 503, streams are open and silent.",
         production: "Wait for the announced end; positions cannot be managed meanwhile.",
         plays: &["F33"],
-        setting: PLAIN,
+        setting: LEARNT,
         steps: &[
             Step::Fault(r#"{"kind":"maintenance","seconds":8}"#),
             Step::Wait(seconds(8)),
             Step::EndFaults,
         ],
-        expect: Expect {
-            detect: Some((LOST, 3.5)),
-            ..AWAY
-        },
+        expect: AWAY,
     },
 ];

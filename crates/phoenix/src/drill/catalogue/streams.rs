@@ -305,7 +305,7 @@ pub(super) const USER_STREAM: &[Drill] = &[
             Step::EndFaults,
         ],
         expect: Expect {
-            detect: None,
+            reason: "no time to detect: which five events are lost is chance. That of an order's start or end is missed after 2 s and said; that of a fill is found by the next comparison, here every 5 s. What matters is that the books agree at the end (`durable`).",
             ..QUIET
         },
     },

@@ -3,7 +3,7 @@
 use super::super::ledger::{Number, Side};
 use super::super::score::Verdict;
 use super::super::timeline::tests::{RULES, fill, order};
-use super::super::{PLAIN, QUIET};
+use super::super::{LOST_TRACK, PLAIN, QUIET};
 use super::*;
 
 const S: u64 = 1_000_000;
@@ -324,4 +324,27 @@ fn a_disturbance_is_measured_and_an_exit_code_is_compared() {
     // 1.5 s of the 10 s until two seconds after the fault.
     assert_eq!(limit("kept_share").value, Some(0.15));
     assert!(!limit("kept_share").is_kept && !limit("exit_code").is_kept);
+}
+
+#[test]
+fn words_that_must_not_be_said_count_from_the_fault_on() {
+    let drill = Drill {
+        expect: Expect {
+            unsaid: LOST_TRACK,
+            ..drill().expect
+        },
+        ..drill()
+    };
+    for (at_us, is_kept) in [(FAULT - S, true), (FAULT + S, false)] {
+        let mut evidence = clean();
+        evidence.log.push(Line {
+            at_us,
+            level: "WARN".to_owned(),
+            code: "ghost_order".to_owned(),
+            text: String::new(),
+        });
+        let card = judge(&drill, &evidence);
+        let limit = card.limits.iter().find(|l| l.what == "unsaid");
+        assert_eq!(limit.map(|l| l.is_kept), Some(is_kept));
+    }
 }

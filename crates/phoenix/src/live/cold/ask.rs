@@ -9,7 +9,9 @@ use crate::binance::encode::rest::{Endpoint, ROWS_LIMIT};
 use crate::live::rest::Rest;
 use crate::live::wire::{OwnedAccount, OwnedFunding, OwnedReply, OwnedSnapshot};
 use phoenix_core::action::Action;
-use phoenix_core::event::{FundingPayment, Outcome, Refusal, TRADES_WINDOW, TradesFrom};
+use phoenix_core::event::{
+    BookTicker, FundingPayment, Outcome, Refusal, TRADES_WINDOW, TradesFrom,
+};
 use phoenix_core::instrument::SymbolId;
 use phoenix_core::units::{FundingHour, Mono, Quote, Span, Wall};
 use std::sync::Arc;
@@ -73,6 +75,7 @@ pub(super) async fn carry_out(desk: &Desk, action: Action, at: Mono) -> Option<O
                 .await;
             OwnedReply::Probe(symbol, at, read.outcome)
         }
+        Action::ProbeAll => OwnedReply::ProbeAll(at, best_prices(desk).await),
         Action::ArmDeadMan(symbol, span) => OwnedReply::DeadMan(
             symbol,
             at,
@@ -109,6 +112,18 @@ pub async fn open_orders(
                 let mut list = Vec::new();
                 trading::open_orders(&desk.contracts, &desk.account, b, &mut list).map(|()| list)
             },
+        )
+        .await;
+    result_of(read.outcome)
+}
+
+/// Best bid and ask of each of our symbols, from one answer about every symbol of the exchange.
+async fn best_prices(desk: &Desk) -> Result<Vec<(SymbolId, BookTicker)>, Option<Refusal>> {
+    let read = desk
+        .rest
+        .ask(
+            |e, a, out| e.plain(Endpoint::BookTickers, a, out),
+            |b| reference::book_tickers(&desk.contracts, b),
         )
         .await;
     result_of(read.outcome)

@@ -33,6 +33,8 @@ const COUNTS_MAX: usize = 301;
 pub struct Sources {
     /// Where the facts go.
     pub facts: watch::Sender<Facts>,
+    /// Names of the symbols that the exchange does not let be traded: it is asked about them.
+    pub idle: watch::Sender<BTreeSet<String>>,
     /// When the listen key was last confirmed.
     pub listen_key: ConfirmedAt,
     /// The lock of the account.
@@ -93,6 +95,7 @@ impl Reporter {
         let view = shown.view;
         // The first view comes with the first cycle.
         let has_view = view.now.mono > Mono(0);
+        self.tell_idle(view, shown.books);
         if has_view && view.halt.is_none() {
             self.standing = None;
         }
@@ -139,6 +142,17 @@ impl Reporter {
                     .map(|s| symbol(s, shown.books, view.now.mono, now))
                     .collect();
             }
+        });
+    }
+
+    fn tell_idle(&self, view: &View, books: &Books) {
+        let idle = view.symbols.iter().filter(|s| !s.is_trading);
+        let names = idle.filter_map(|s| Some(books.instrument(s.symbol)?.name.clone()));
+        let names: BTreeSet<String> = names.collect();
+        self.sources.idle.send_if_modified(|told| {
+            let is_changed = *told != names;
+            *told = names;
+            is_changed
         });
     }
 
@@ -358,6 +372,7 @@ fn worst(view: &SymbolView, share: impl Fn(Lots) -> Option<f64>) -> Worst {
     let record = &view.record;
     Worst {
         time_at_risk_s: seconds(record.time_at_risk_max),
+        left_at_risk_s: seconds(record.left_at_risk_max),
         position_share: share(record.worst_long.max(record.worst_short)).unwrap_or(0.0),
         open_orders: record.open_orders_max,
         open_orders_limit: 2 * u32::from(view.layers) + 2,

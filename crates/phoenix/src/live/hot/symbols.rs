@@ -2,7 +2,7 @@
 //! streams end when nothing of it is open. The connections of the others are replaced, never broken.
 
 use super::Hot;
-use crate::binance::routes::{Route, subscription};
+use crate::binance::routes::{CONTRACTS, Route, subscription};
 use crate::live::links::Target;
 use crate::live::wire::{OwnedConfig, ToCold};
 use crate::net::NetError;
@@ -23,6 +23,7 @@ impl Hot {
                         .iter()
                         .filter_map(|s| subscription(&c.instrument.name, *s))
                 })
+                .chain((route == Route::Market).then(|| CONTRACTS.to_owned()))
                 .collect();
             let url = self
                 .venue

@@ -42,7 +42,8 @@ pub(super) struct WsOrders {
 impl WsOrders {
     pub(super) fn new(target: Target, rest: &Rest) -> Self {
         let mut link = LinkSlot::new(AfterLoss::Reconnect, 0x6f72_6465, rest.tuning().clone())
-            .heeding(rest.quiet().clone());
+            .heeding(rest.quiet().clone())
+            .hearing(rest.reach().clone());
         link.retarget(target);
         Self {
             link,

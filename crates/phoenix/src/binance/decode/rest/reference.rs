@@ -3,12 +3,12 @@
 
 use super::super::market::{Levels, Strays, contract_status, read_levels};
 use super::super::wire::{Text, Whole};
-use super::{BodyError, field, parse};
-use crate::binance::contracts::Contract;
+use super::{BodyError, field, parse, rows};
+use crate::binance::contracts::{Contract, Contracts};
 use crate::binance::decimal::{self, Grid};
 use crate::binance::limits::{RateLimit, WireLimit};
 use phoenix_core::event::{BookTicker, ContractStatus, DepthSnapshot, Level, Malformed, MarkPrice};
-use phoenix_core::instrument::{Instrument, InstrumentError};
+use phoenix_core::instrument::{Instrument, InstrumentError, SymbolId};
 use phoenix_core::units::{Lots, Quote, Ticks, Wall};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -274,6 +274,28 @@ pub fn book_ticker(contract: &Contract, body: &[u8]) -> Result<BookTicker, BodyE
     if wire.symbol.as_str() != contract.instrument.name {
         return Err(BodyError::Symbol);
     }
+    touch(contract, &wire)
+}
+
+/// Best bids and asks of our symbols by REST, in the order of the answer. The rows of the others (hundreds) are only
+/// skimmed, and one of ours that cannot be read is left out: it must not cost the others their answer.
+///
+/// # Errors
+/// As [`BodyError`], for the list as a whole.
+pub fn book_tickers(
+    contracts: &Contracts,
+    body: &[u8],
+) -> Result<Vec<(SymbolId, BookTicker)>, BodyError> {
+    let read = |raw: &RawValue| {
+        let name: WireName<'_> = serde_json::from_str(raw.get()).ok()?;
+        let contract = contracts.by_name(name.symbol.as_bytes())?;
+        let wire = serde_json::from_str(raw.get()).ok()?;
+        Some((contract.id, touch(contract, &wire).ok()?))
+    };
+    Ok(rows(body)?.into_iter().filter_map(read).collect())
+}
+
+fn touch(contract: &Contract, wire: &WireBookTicker<'_>) -> Result<BookTicker, BodyError> {
     let level = |price: &Text<'_>, size: &Text<'_>| {
         Ok(Level {
             price: contract.ticks(price.as_str())?,

@@ -3,7 +3,9 @@ use super::account::{
     hedge_mode, income, listen_key, margin, multi_assets_mode, order_limits, positions,
     symbol_config, trading_status,
 };
-use super::reference::{Unusable, book_ticker, exchange_info, premium_index, snapshot, time};
+use super::reference::{
+    Unusable, book_ticker, book_tickers, exchange_info, premium_index, snapshot, time,
+};
 use super::trading::{batch, countdown, open_orders, order, trades};
 use super::*;
 use crate::binance::client_id::ClientIds;
@@ -311,6 +313,59 @@ fn best_price_mark_and_time_are_read() {
         (Price8(250_063_104_562), Ratio(-38_246))
     );
     assert_eq!(time(br#"{"serverTime":7}"#), Ok(Wall::from_millis(7)));
+}
+
+#[test]
+fn of_the_best_prices_of_all_symbols_ours_are_read_and_one_broken_row_costs_no_other() {
+    // As the exchange answers: hundreds of rows, in its own order, with fields that nobody told of.
+    let row = |symbol: &str, bid: &str, ask: &str| {
+        format!(
+            r#"{{"symbol":"{symbol}","pair":"{symbol}","bidPrice":"{bid}","bidQty":"4.000","askPrice":"{ask}","askQty":"0.500","time":1589437530011,"lastUpdateId":9,"ps":null}}"#
+        )
+    };
+    let mut list = contracts();
+    let mut btc = ethusdc();
+    btc.name = "BTCUSDC".to_owned();
+    list.add(SymbolId(5), btc).expect("fits");
+    let read = |rows: &[String]| {
+        let body = format!("[{}]", rows.join(","));
+        book_tickers(&list, body.as_bytes())
+    };
+    let eth = row("ETHUSDC", "2500.00", "2500.01");
+    let btc = row("BTCUSDC", "7000.00", "7000.10");
+    let foreign = row("BTCUSDT_240628", "0.000000001", "");
+    let tickers = read(&[
+        foreign.clone(),
+        btc.clone(),
+        r#"{"symbol":"NEWUSDT"}"#.to_owned(),
+        "{}".to_owned(),
+        eth.clone(),
+    ])
+    .expect("tickers");
+    let seen: Vec<_> = tickers
+        .iter()
+        .map(|(symbol, t)| (*symbol, t.update_id, t.bid.price, t.ask.size))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (SymbolId(5), 0, Ticks(700_000), Lots(500)),
+            (ETH, 0, Ticks(250_000), Lots(500)),
+        ]
+    );
+    assert_eq!(
+        tickers.last().expect("one").1.event_time.as_millis(),
+        1_589_437_530_011
+    );
+    // A row of ours that cannot be read is no answer for that symbol alone.
+    let broken = row("BTCUSDC", "what", "7000.10");
+    let tickers = read(&[broken, eth]).expect("tickers");
+    assert_eq!(tickers.iter().map(|t| t.0).collect::<Vec<_>>(), [ETH]);
+    assert_eq!(read(&[foreign]).expect("none of ours"), []);
+    assert_eq!(read(&[]).expect("none at all"), []);
+    for body in [&b""[..], b"<html>", b"{}", b"[{]", b"[1"] {
+        book_tickers(&list, body).expect_err("no list");
+    }
 }
 
 #[test]

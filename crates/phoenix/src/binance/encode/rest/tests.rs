@@ -266,6 +266,10 @@ fn unsigned_endpoints_carry_neither_timestamp_nor_signature() {
         .expect("encodes");
     assert_eq!(out, b"/fapi/v1/time");
     encoder
+        .plain(Endpoint::BookTickers, desk.auth(), &mut out)
+        .expect("encodes");
+    assert_eq!(out, b"/fapi/v1/ticker/bookTicker");
+    encoder
         .plain(Endpoint::Balance, desk.auth(), &mut out)
         .expect("encodes");
     assert_eq!(
