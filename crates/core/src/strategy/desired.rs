@@ -155,6 +155,16 @@ impl Missing {
 }
 
 impl Desired {
+    /// Whether toxic flow calls for orders to be pulled, not merely moved (spec §3).
+    #[must_use]
+    pub fn is_pulled(&self) -> bool {
+        let is_paused = |gap: &Gap| gap.why == Missing::VpinPause;
+        let missing = &self.explanation.missing;
+        Side::BOTH
+            .iter()
+            .any(|side| missing.of(*side).iter().any(is_paused))
+    }
+
     /// An empty answer with room for [`LAYERS_MAX`] layers a side, so that no later call allocates.
     #[must_use]
     pub fn with_capacity() -> Self {

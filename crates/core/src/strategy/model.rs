@@ -15,6 +15,9 @@ use crate::strategy::toxicity::Toxicity;
 use crate::strategy::{Desired, Mode, PRICE8_MAX, StrategyView, position_ratio};
 use crate::units::{Now, PerSide, Price8, Side};
 
+/// Neither skew nor half-spread goes beyond one part in so many of mid: 2 %.
+const FARTHEST: i64 = 50;
+
 /// State shared by the models.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Quoter {
@@ -71,6 +74,8 @@ impl Quoter {
             .and_then(|mid| self.inputs(view, mid))
             .map(|inputs| solve(&inputs))
             .filter(|quotes| quotes.skew.is_finite() && quotes.half_spread.is_finite());
+        let farthest = mid.map_or(PRICE8_MAX, |mid| Price8(mid.raw() / FARTHEST));
+        let quotes = quotes.map(|quotes| quotes.within(of_price8(farthest) / 1e8));
         let first = quotes.map_or(self.geometry.first(), |quotes| {
             price8_nearest(quotes.half_spread * reaction.factor * 1e8)
                 .clamp(-PRICE8_MAX, PRICE8_MAX)
@@ -117,6 +122,17 @@ impl Quoter {
             intensity: self.arrivals.intensity()?,
         };
         (inputs.risk_aversion > 0.0 && inputs.order > 0.0).then_some(inputs)
+    }
+}
+
+impl Quotes {
+    /// The models know no bound: after a move of some percent they would quote beyond every filter of the exchange, which is
+    /// not to quote at all.
+    fn within(self, farthest: f64) -> Self {
+        Self {
+            skew: self.skew.clamp(-farthest, farthest),
+            half_spread: self.half_spread.min(farthest),
+        }
     }
 }
 

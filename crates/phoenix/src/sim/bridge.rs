@@ -4,8 +4,8 @@
 use crate::binance::client_id::ClientIds;
 use crate::binance::codes::{Context, ErrorText, RequestKind, outcome};
 use phoenix_core::event::{
-    AccountReason, BalanceReport, BookTicker, ExchangeStatus, Execution, Fill, Level,
-    LiteFill, MarkPrice, OrderReport, OrderUpdate, Outcome, PositionReport, Trade, TradeReport,
+    AccountReason, BalanceReport, BookTicker, ExchangeStatus, Execution, Fill, Level, LiteFill,
+    MarkPrice, OrderReport, OrderUpdate, Outcome, PositionReport, Trade, TradeReport,
 };
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::order::{Amendment, Execute, NewOrder, OrderId};

@@ -12,7 +12,9 @@ use ledger::Book;
 use past::Past;
 use phoenix_core::action::Action;
 use phoenix_core::instrument::SymbolId;
+use phoenix_core::notice::What;
 use phoenix_core::order::NewOrder;
+use phoenix_core::strategy::Missing;
 use phoenix_core::units::{Lots, Mono, Side, Span};
 use serde::Serialize;
 
@@ -171,7 +173,8 @@ impl Checks {
             return;
         };
         self.figures.orders += u64::from(matches!(change, ledger::Change::Rested { .. }));
-        self.figures.fills += u64::from(matches!(change, ledger::Change::Traded { ours: true, .. }));
+        self.figures.fills +=
+            u64::from(matches!(change, ledger::Change::Traded { ours: true, .. }));
         let grown = watch.book.apply(&change, at);
         if let Some(side) = grown {
             self.check_bounded(change.symbol(), side, at);
@@ -197,15 +200,22 @@ impl Checks {
                 )
             });
         if worst > limit && !excused {
-            let evidence = format!("symbol {}: {worst:?} {side:?} of net_max {limit:?}", symbol.0);
+            let evidence = format!(
+                "symbol {}: {worst:?} {side:?} of net_max {limit:?}",
+                symbol.0
+            );
             self.break_promise("bounded", at, evidence);
         }
     }
 
     /// The process asked for something.
     pub fn on_deed(&mut self, deed: &Deed, host: &Host, now: Mono) {
-        if let Deed::Asked(Action::Place(order)) = deed {
-            self.check_sent(order.inner(), host, now);
+        match deed {
+            Deed::Asked(Action::Place(order)) => self.check_sent(order.inner(), host, now),
+            Deed::Said(notice) if matches!(notice.what, What::PositionRepaired(..)) => {
+                self.past.on_repaired();
+            }
+            Deed::Asked(_) | Deed::Said(_) => {}
         }
     }
 
@@ -230,9 +240,7 @@ impl Checks {
     fn belief_age(&self, symbol: SymbolId, host: &Host, now: Mono) -> Option<Span> {
         let touch = host.engine()?.touch(symbol)?;
         let watch = self.watches.get(usize::from(symbol.0))?;
-        watch
-            .book
-            .age_of((touch.bid.price, touch.ask.price), now)
+        watch.book.age_of((touch.bid.price, touch.ask.price), now)
     }
 
     fn belief_limit(&self, now: Mono) -> Span {
@@ -281,7 +289,8 @@ impl Checks {
             && let Some(place) = self.watches.iter().position(|w| w.book.open_count() > 0)
         {
             let down = now.since(since).raw() / 1_000_000;
-            let evidence = format!("symbol {place}: orders rest {down} ms after the process stopped");
+            let evidence =
+                format!("symbol {place}: orders rest {down} ms after the process stopped");
             self.break_promise("dead_man", now, evidence);
         }
     }
@@ -312,10 +321,9 @@ impl Checks {
                 | Fault::CarryOutLate { requests, .. }
                 | Fault::HoldAnswer { requests, .. }
                 | Fault::Answer { requests, .. }
-                | Fault::Pretend { requests } => matches!(
-                    requests,
-                    Asked::Cancels | Asked::Orders | Asked::Everything
-                ),
+                | Fault::Pretend { requests } => {
+                    matches!(requests, Asked::Cancels | Asked::Orders | Asked::Everything)
+                }
                 _ => false,
             })
     }
@@ -353,7 +361,12 @@ impl Checks {
         let id = phoenix_exchange::SymbolId(symbol.0);
         let due = venue.exchange.countdown_due_us(venue.account, id);
         let lies = self.past.recent(now, NEWS, |f| {
-            matches!(f, Fault::Pretend { requests: Asked::DeadMan })
+            matches!(
+                f,
+                Fault::Pretend {
+                    requests: Asked::DeadMan
+                }
+            )
         });
         let Some(watch) = self.watches.get_mut(usize::from(symbol.0)) else {
             return;
@@ -361,7 +374,10 @@ impl Checks {
         if watch.book.open_count() == 0 || due.is_some() {
             watch.unarmed_since = None;
         } else if !lies && now.since(*watch.unarmed_since.get_or_insert(now)) > ARMED {
-            let evidence = format!("symbol {}: orders rest and the switch is not armed", symbol.0);
+            let evidence = format!(
+                "symbol {}: orders rest and the switch is not armed",
+                symbol.0
+            );
             self.break_promise("dead_man", now, evidence);
             return;
         }
@@ -459,8 +475,17 @@ impl Checks {
             let wants = *symbol.expected.of(Side::Buy) + *symbol.expected.of(Side::Sell);
             let is_full = wants > 0 && Side::BOTH.into_iter().all(has_enough);
             // A halt that ends by itself, or that a person has to clear, is a designed state.
-            let is_designed = view.halt.is_some() || symbol.halt.is_some() || watch.is_removed;
-            let has_market = venue.has_two_sides(symbol.symbol);
+            let is_paused = |side: Side| {
+                let mut missing = symbol.explanation.missing.of(side).iter();
+                missing.any(|gap| gap.why == Missing::VpinPause)
+            };
+            let is_designed = view.halt.is_some()
+                || symbol.halt.is_some()
+                || watch.is_removed
+                || Side::BOTH.into_iter().any(is_paused);
+            // A stream that has nothing to say cannot prove itself to a connection or desk that is new.
+            let has_market =
+                venue.has_two_sides(symbol.symbol) && watch.book.has_spoken(now, STALE);
             if is_full || is_designed || !has_market {
                 watch.not_full_since = None;
                 continue;

@@ -1,24 +1,21 @@
 //! Owns the process of a simulation: the engine that trades live, in a model of the shell around it. The model carries out what the engine
 //! asks, keeps connections, listen key, clock and journal as the shell does, and dies and freezes when it is told to.
 
+mod ears;
 mod lines;
 
 use super::books::Disk;
 use super::machine::Machine;
 use super::net::{Chore, Net, Parcel};
+use super::request::{Answer, Request};
 use super::setting;
-use super::venue::{Answer, Depth, Message, Request, Small, UserMessage, failed};
 use crate::live::contain;
-use crate::live::orders::Answered;
 use crate::live::wire::OwnedReply;
 use lines::Lines;
 use phoenix_core::action::{Action, Actions};
 use phoenix_core::engine::Engine;
 use phoenix_core::engine::contain::DeskFault;
-use phoenix_core::event::{
-    Account, AccountUpdate, Config, ContractStatus, DepthUpdate, Event, Link, LinkState, Malformed,
-    Market, OrderCounts, Outcome, Refusal, Reply, Stream, Why,
-};
+use phoenix_core::event::{Config, ContractStatus, Event, Link, LinkState};
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::{Notice, What};
 use phoenix_core::params::SymbolParams;
@@ -30,7 +27,7 @@ const REQUEST_LIMIT: Span = Span::from_secs(3);
 /// Pauses of the chores.
 const KEEP_ALIVE_EVERY: Span = Span::from_secs(30);
 const MEASURE_EVERY: Span = Span::from_secs(30);
-const CONTRACTS_EVERY: Span = Span::from_secs(5);
+const CONTRACTS_EVERY: Span = Span::from_secs(4);
 const LOOK_EVERY: Span = Span::from_millis(500);
 /// Two measurements of the clock, or two listen keys, are at least this far apart.
 const SPACING: Span = Span::from_secs(1);
@@ -85,11 +82,7 @@ struct Symbol {
 impl Host {
     /// A process that has not started.
     #[must_use]
-    pub fn new(
-        symbols: Vec<(Instrument, SymbolParams)>,
-        disk: Disk,
-        start: Wall,
-    ) -> Self {
+    pub fn new(symbols: Vec<(Instrument, SymbolParams)>, disk: Disk, start: Wall) -> Self {
         let symbol = |(id, (instrument, params))| Symbol {
             id: SymbolId(id),
             instrument,
@@ -291,7 +284,13 @@ impl Host {
     }
 
     /// Removes a symbol, or adds it again.
-    pub fn trade_symbol(&mut self, symbol: SymbolId, is_traded: IsTraded, now: Mono, net: &mut Net) {
+    pub fn trade_symbol(
+        &mut self,
+        symbol: SymbolId,
+        is_traded: IsTraded,
+        now: Mono,
+        net: &mut Net,
+    ) {
         let place = usize::from(symbol.0);
         let Some(known) = self.symbols.get_mut(place) else {
             return;
@@ -315,183 +314,6 @@ impl Host {
                 }
             }
         }
-    }
-
-    // ------------------------------------------------------------------ what comes in
-
-    /// Hands it what has arrived, or keeps it while it is frozen.
-    pub fn receive(&mut self, parcel: Parcel, now: Mono, net: &mut Net) {
-        if self.is_frozen {
-            self.inbox.push_back(parcel);
-            return;
-        }
-        match parcel {
-            Parcel::Heard(link, conn, message) => {
-                if self.lines.on_heard(link, conn, now) {
-                    self.hear(&message, now, net);
-                }
-            }
-            Parcel::Answered { boot, id, answer } if boot == self.boot => {
-                if let Some(pending) = self.pending.remove(&id) {
-                    self.on_answer(&pending, answer, now, net);
-                }
-            }
-            Parcel::TimedOut { boot, id } if boot == self.boot => {
-                if let Some(pending) = self.pending.remove(&id) {
-                    self.on_time_out(&pending, now, net);
-                }
-            }
-            Parcel::Due(boot, chore) if boot == self.boot && self.engine.is_some() => {
-                self.do_chore(chore, now, net);
-            }
-            _ => {}
-        }
-    }
-
-    fn hear(&mut self, message: &Message, now: Mono, net: &mut Net) {
-        match message {
-            Message::Depth(symbol, depth) => self.hear_depth(*symbol, depth, now, net),
-            Message::Small(symbol, small) => {
-                let market = match small {
-                    Small::Ticker(ticker) => Market::BookTicker(*ticker),
-                    Small::Trade(trade) => Market::Trade(*trade),
-                    Small::Mark(mark) => Market::Mark(*mark),
-                };
-                self.step(now, &Event::Market(*symbol, market), net);
-            }
-            Message::User(user) => self.hear_user(user, now, net),
-            Message::Garbled(_, Stream::User) => {
-                self.step(now, &Event::Account(Account::Malformed(Malformed::Shape)), net);
-            }
-            Message::Garbled(symbol, stream) => {
-                let market = Market::Malformed(*stream, Malformed::Shape);
-                if let Some(symbol) = symbol {
-                    self.step(now, &Event::Market(*symbol, market), net);
-                }
-            }
-        }
-    }
-
-    fn hear_depth(&mut self, symbol: SymbolId, depth: &Depth, now: Mono, net: &mut Net) {
-        let update = DepthUpdate {
-            first_id: depth.first_id,
-            last_id: depth.last_id,
-            prev_id: depth.prev_id,
-            event_time: depth.event_time,
-            transact_time: depth.transact_time,
-            bids: &depth.bids,
-            asks: &depth.asks,
-        };
-        self.step(now, &Event::Market(symbol, Market::Depth(update)), net);
-    }
-
-    fn hear_user(&mut self, user: &UserMessage, now: Mono, net: &mut Net) {
-        let account = match user {
-            UserMessage::Order(update) => Account::Order(*update),
-            UserMessage::Lite(lite) => Account::Lite(*lite),
-            UserMessage::Update {
-                reason,
-                symbol,
-                balance,
-                positions,
-                time,
-            } => Account::Update(AccountUpdate {
-                reason: *reason,
-                symbol: *symbol,
-                balance: *balance,
-                positions,
-                time: *time,
-            }),
-            UserMessage::KeyExpired => Account::ListenKeyExpired,
-            UserMessage::MarginCall => Account::MarginCall,
-        };
-        let event = Event::Account(account);
-        self.step(now, &event, net);
-        self.disk.on_account(&event, self.machine.now(now));
-        if matches!(user, UserMessage::KeyExpired) {
-            // Nothing comes on it any more; the engine holds it for down already.
-            self.lines.drop_line(Link::User);
-        }
-    }
-
-    fn on_answer(&mut self, pending: &Pending, answer: Answer, now: Mono, net: &mut Net) {
-        match answer {
-            Answer::Order(answered) => self.on_order_answer(&answered, now, net),
-            Answer::Other(reply) => self.on_reply(pending, reply, now, net),
-            Answer::Key(key) => self.on_key(key.is_some(), now, net),
-            Answer::Kept(true) => {}
-            Answer::Kept(false) => self.want_key(now, net),
-            Answer::Time(server) => self.machine.measure(pending.sent, now, server),
-            Answer::Contracts(list) => {
-                for (symbol, status) in list {
-                    self.on_status(symbol, status, now, net);
-                }
-            }
-        }
-    }
-
-    fn on_order_answer(&mut self, answered: &Answered, now: Mono, net: &mut Net) {
-        if let Outcome::Refused(refusal) = answered.outcome
-            && refusal.why == Why::Clock
-        {
-            self.measure_clock(now, net);
-        }
-        self.step(now, &answered.event(), net);
-    }
-
-    fn on_reply(&mut self, pending: &Pending, reply: OwnedReply, now: Mono, net: &mut Net) {
-        let reply = stamped(reply, pending.sent);
-        if reply.refusal().is_some_and(|r| r.why == Why::Clock) {
-            self.measure_clock(now, net);
-        }
-        if let Request::Engine(action) = &pending.request {
-            self.disk.on_reply(action, &reply, now);
-        }
-        self.step(now, &reply.event(), net);
-    }
-
-    fn on_status(&mut self, symbol: SymbolId, status: ContractStatus, now: Mono, net: &mut Net) {
-        let Some(known) = self.symbols.get_mut(usize::from(symbol.0)) else {
-            return;
-        };
-        if known.status != status && known.is_traded {
-            known.status = status;
-            let event = Event::Market(symbol, Market::Status(status));
-            self.step(now, &event, net);
-        }
-    }
-
-    /// The exchange's own counts, from the headers of its answers.
-    pub fn on_used(&mut self, usage: phoenix_exchange::api::RateUsage, boot: u32, now: Mono, net: &mut Net) {
-        if boot != self.boot || !self.is_running() {
-            return;
-        }
-        self.step(now, &Event::Reply(Reply::Weight(usage.weight_1m)), net);
-        let counts = OrderCounts {
-            in_10s: Some(usage.orders_10s),
-            in_minute: Some(usage.orders_1m),
-        };
-        self.step(now, &Event::Reply(Reply::OrderCounts(counts)), net);
-    }
-
-    /// Which start of the process this is.
-    #[must_use]
-    pub const fn boot_number(&self) -> u32 {
-        self.boot
-    }
-
-    fn on_time_out(&mut self, pending: &Pending, now: Mono, net: &mut Net) {
-        self.lines.on_time_out(&pending.request);
-        let outcome = match pending.request.kind().changes_state() {
-            true => Outcome::Unknown,
-            false => Outcome::Refused(Refusal {
-                why: Why::Transient,
-                code: 0,
-                retry_after: Span::ZERO,
-            }),
-        };
-        let answer = failed(&pending.request, outcome, pending.sent);
-        self.on_answer(pending, answer, now, net);
     }
 
     // ------------------------------------------------------------------ what goes out
@@ -539,6 +361,7 @@ impl Host {
             | Action::FetchFunding(_)
             | Action::FetchSnapshot(_)
             | Action::Probe(_)
+            | Action::ProbeAll
             | Action::ArmDeadMan(..) => self.ask(action, now.mono, net),
         }
     }
@@ -650,7 +473,9 @@ impl Host {
 
     /// Asks for a listen key unless that was just done.
     fn want_key(&mut self, now: Mono, net: &mut Net) {
-        let at = self.key_asked_at.map_or(now, |at| at.after(SPACING).max(now));
+        let at = self
+            .key_asked_at
+            .map_or(now, |at| at.after(SPACING).max(now));
         if self.key_asked_at.is_some_and(|asked| asked > now) {
             return;
         }
@@ -666,21 +491,4 @@ pub enum IsTraded {
     No,
     /// Again.
     Again,
-}
-
-/// A reply that says when it was asked for.
-fn stamped(reply: OwnedReply, sent: Mono) -> OwnedReply {
-    match reply {
-        OwnedReply::OpenOrders(symbol, _, result) => OwnedReply::OpenOrders(symbol, sent, result),
-        OwnedReply::Account(_, result) => OwnedReply::Account(sent, result),
-        OwnedReply::Trades(symbol, _, result) => OwnedReply::Trades(symbol, sent, result),
-        OwnedReply::Funding(_, result) => OwnedReply::Funding(sent, result),
-        OwnedReply::Probe(symbol, _, outcome) => OwnedReply::Probe(symbol, sent, outcome),
-        OwnedReply::DeadMan(symbol, _, outcome) => OwnedReply::DeadMan(symbol, sent, outcome),
-        other @ (OwnedReply::Cancel(..)
-        | OwnedReply::CancelAll(..)
-        | OwnedReply::Query(..)
-        | OwnedReply::Snapshot(..)
-        | OwnedReply::Weight(_)) => other,
-    }
 }

@@ -1,7 +1,8 @@
 //! Owns what is on its way: every message, request, answer and chore with the instant at which it is due. It delays, and keeps the order
 //! of what one connection carries, as TCP does; it decides nothing.
 
-use super::venue::{Answer, Message, Request};
+use super::message::Message;
+use super::request::{Answer, Request};
 use phoenix_core::event::Link;
 use phoenix_core::units::{Mono, Span, Wall};
 use phoenix_exchange::prng::Prng;

@@ -1,7 +1,9 @@
 //! Owns what a simulation is made of: a seed draws its own market, network, parameters and faults. A scenario can be written to a
 //! file, made smaller, and played again without its seed.
 
-use super::fault::{Asked, Fault, Planned, Tap, Wire};
+mod draw;
+
+use super::fault::Planned;
 use phoenix_exchange::flow::Regime;
 use phoenix_exchange::prng::Prng;
 use serde::{Deserialize, Serialize};
@@ -12,8 +14,6 @@ pub const FAULTS_MAX: usize = 400;
 pub const SYMBOLS_MAX: usize = 15;
 /// Longest phase, s.
 pub const PHASE_S_MAX: u32 = 86_400;
-/// Before the first fault: booting and a little calm.
-const CALM_MS: u32 = 15_000;
 
 /// What one run is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,149 +106,6 @@ impl Scenario {
         scenario
     }
 
-    /// Swarm testing (Groce et al. 2012): each seed draws a few kinds of faults of its own and a rate, so that rare
-    /// combinations are met as well as undisturbed ones.
-    fn draw_faults(&self, prng: &mut Prng) -> Vec<Planned> {
-        let kinds: Vec<&str> = Fault::NAMES
-            .into_iter()
-            .filter(|_| prng.chance(1, 5))
-            .collect();
-        let mean_ms = *pick(prng, &[4_000_i64, 10_000, 25_000, 60_000]);
-        let end_ms = i64::from(self.safety_s) * 1_000;
-        let mut at_ms = i64::from(CALM_MS);
-        let mut faults = Vec::new();
-        while !kinds.is_empty() && faults.len() < FAULTS_MAX {
-            at_ms += prng.between(mean_ms / 4, mean_ms * 7 / 4);
-            let longest = *pick(prng, &[1_000, 4_000, 12_000, 40_000]);
-            let lasts_ms = prng.between(200, longest);
-            if at_ms + lasts_ms >= end_ms {
-                break;
-            }
-            let name = *pick(prng, &kinds);
-            let fault = self.draw(name, prng);
-            faults.push(Planned {
-                at_ms: u32::try_from(at_ms).unwrap_or(u32::MAX),
-                lasts_ms: u32::try_from(lasts_ms).unwrap_or(0),
-                fault,
-            });
-        }
-        faults
-    }
-
-    fn draw(&self, name: &str, prng: &mut Prng) -> Fault {
-        let streams = *pick(prng, &Tap::ALL);
-        let wire = *pick(prng, &Wire::ALL);
-        let requests = *pick(prng, &Asked::ALL);
-        let one_in = *pick(prng, &[1, 2, 5, 20]);
-        let signed = |prng: &mut Prng, low: i64, high: i64| {
-            let size = i32::try_from(prng.between(low, high)).unwrap_or(1);
-            if prng.chance(1, 2) { size } else { -size }
-        };
-        let some = |prng: &mut Prng, low: i64, high: i64| {
-            u32::try_from(prng.between(low, high)).unwrap_or(1)
-        };
-        match name {
-            "mute" => Fault::Mute { streams },
-            "delay" => Fault::Delay {
-                streams,
-                ms: some(prng, 50, 6_000),
-            },
-            "duplicate" => Fault::Duplicate { streams },
-            "swap" => Fault::Swap { streams },
-            "lose" => Fault::Lose {
-                streams,
-                one_in: one_in + 1,
-            },
-            "garble" => Fault::Garble {
-                streams,
-                one_in: one_in + 1,
-            },
-            "freeze-book" => Fault::FreezeBook,
-            "hollow-book" => Fault::HollowBook,
-            "half-open" => Fault::HalfOpen { wire },
-            "close" => Fault::Close { wire },
-            "cut" => Fault::Cut,
-            "refuse" => Fault::Refuse,
-            "end-key" => Fault::EndKey {
-                told: prng.chance(1, 2),
-            },
-            "lose-answer" => Fault::LoseAnswer { requests, one_in },
-            "lose-request" => Fault::LoseRequest { requests, one_in },
-            "carry-out-late" => Fault::CarryOutLate {
-                requests,
-                ms: some(prng, 300, 4_500),
-            },
-            "hold-answer" => Fault::HoldAnswer {
-                requests,
-                ms: some(prng, 300, 8_000),
-            },
-            "answer" => Fault::Answer {
-                requests,
-                code: *pick(prng, CODES),
-                one_in,
-            },
-            "unknown503" => Fault::Unknown503,
-            "rate-limit" => Fault::RateLimit {
-                retry_after_s: some(prng, 1, 8),
-            },
-            "ban" => Fault::Ban {
-                retry_after_s: some(prng, 2, 20),
-            },
-            "pretend" => Fault::Pretend {
-                requests: *pick(prng, &[Asked::Places, Asked::Cancels, Asked::DeadMan]),
-            },
-            "lie-position" => Fault::LiePosition {
-                lots: signed(prng, 1, 100),
-            },
-            "lie-orders" => Fault::LieOrders,
-            "clock-step" => Fault::ClockStep {
-                ms: signed(prng, 200, 12_000),
-            },
-            "clock-drift" => Fault::ClockDrift {
-                ppm: signed(prng, 20, 5_000),
-            },
-            "crash" => Fault::Crash {
-                down_ms: some(prng, 200, 8_000),
-            },
-            "freeze" => Fault::Freeze,
-            "panic-desk" => Fault::PanicDesk,
-            "full-queue" => Fault::FullQueue,
-            "slow-journal" => Fault::SlowJournal {
-                ms: some(prng, 50, 5_000),
-            },
-            "restart" => Fault::Restart,
-            "not-trading" => Fault::NotTrading,
-            "move" => Fault::Move {
-                bps: signed(prng, 10, 1_000),
-                over_ms: some(prng, 200, 20_000),
-            },
-            "gap" => Fault::Gap {
-                bps: signed(prng, 5, 300),
-            },
-            "sweep" => Fault::Sweep {
-                bps: some(prng, 5, 80),
-            },
-            "foreign-order" => Fault::ForeignOrder,
-            "second-instance" => Fault::SecondInstance,
-            "manual-trade" => Fault::ManualTrade {
-                lots: signed(prng, 1, i64::from(self.net_max_layers) * 50 / 2),
-            },
-            "liquidation" => Fault::Liquidation {
-                lots: some(prng, 1_000, 100_000),
-            },
-            "pause" => Fault::Pause,
-            "kill" => Fault::Kill,
-            "cancel-all" => Fault::CancelAll,
-            "net-max" => Fault::NetMax {
-                percent: some(prng, 20, 150),
-            },
-            "layers" => Fault::Layers {
-                layers: *pick(prng, &[1, 2, 7, 18]),
-            },
-            _ => Fault::RemoveSymbol,
-        }
-    }
-
     /// A scenario file.
     ///
     /// # Errors
@@ -302,13 +159,6 @@ impl Scenario {
     }
 }
 
-/// Codes of protocol §7 with which a request can be answered.
-const CODES: &[i32] = &[
-    -1000, -1001, -1003, -1006, -1007, -1008, -1015, -1016, -1021, -1111, -1122, -2011, -2013,
-    -2018, -2019, -2022, -2024, -2025, -2027, -4003, -4014, -4016, -4024, -4116, -4131, -4164, -4400,
-    -5022, -5028,
-];
-
 /// One of several, each with equal chance.
 ///
 /// # Panics
@@ -321,6 +171,7 @@ pub fn pick<'a, T>(prng: &mut Prng, from: &'a [T]) -> &'a T {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::fault::Fault;
 
     #[test]
     fn a_seed_draws_the_same_scenario_each_time_and_it_survives_a_file() {
@@ -350,7 +201,11 @@ mod tests {
     fn what_cannot_be_played_is_refused_with_the_key_that_is_wrong() {
         let good = serde_json::to_value(Scenario::of_seed(1, 10)).expect("JSON");
         for (key, value, part) in [
-            ("markets", serde_json::json!(["bull"]), "\"bull\" is none of"),
+            (
+                "markets",
+                serde_json::json!(["bull"]),
+                "\"bull\" is none of",
+            ),
             ("markets", serde_json::json!([]), "1 to 15"),
             ("layers", serde_json::json!(0), "not within"),
             ("strategy", serde_json::json!("hope"), "asmm"),

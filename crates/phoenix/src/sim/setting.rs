@@ -84,7 +84,10 @@ pub fn exchange(scenario: &Scenario) -> (Exchange, phoenix_exchange::AccountId) 
     let account = exchange.add_account(&[(ASSET, DEPOSIT)]);
     for (index, (market, (_, price))) in (0_u16..).zip(scenario.markets.iter().zip(&specs)) {
         let regime = Regime::from_name(market).unwrap_or(Regime::Normal);
-        let seed = scenario.seed.wrapping_mul(31).wrapping_add(u64::from(index));
+        let seed = scenario
+            .seed
+            .wrapping_mul(31)
+            .wrapping_add(u64::from(index));
         let flow = SyntheticFlow::new(FlowParams::new(regime).light(), *price, seed);
         exchange.attach_flow(phoenix_exchange::SymbolId(index), Box::new(flow));
     }
@@ -111,7 +114,11 @@ fn params(scenario: &Scenario, spec: &SymbolSpec, price: E8) -> SymbolParams {
         Price8(i64::try_from(value).unwrap_or(i64::MAX))
     };
     let base = 125 * i128::from(ONE) * i128::from(ONE) / i128::from(price);
-    let layer = Lots(i64::try_from(base / i128::from(spec.step)).unwrap_or(1).max(1));
+    let layer = Lots(
+        i64::try_from(base / i128::from(spec.step))
+            .unwrap_or(1)
+            .max(1),
+    );
     let quoting = &mut params.quoting;
     quoting.strategy = strategy(&scenario.strategy).unwrap_or(StrategyKind::Asmm);
     quoting.layers = scenario.layers;
@@ -121,7 +128,8 @@ fn params(scenario: &Scenario, spec: &SymbolSpec, price: E8) -> SymbolParams {
     quoting.max_spacing = scaled(quoting.max_spacing);
     quoting.vpin = VpinParams {
         enabled: scenario.vpin,
-        bucket_size: Lots(layer.raw() * 20),
+        // About a dozen seconds of a normal market.
+        bucket_size: Lots(layer.raw() * 2_000),
         ..quoting.vpin
     };
     params.risk.net_max = Lots(layer.raw() * i64::from(scenario.net_max_layers));

@@ -75,6 +75,10 @@ impl Desk {
         self.quoting.seen = Some(seen);
         self.update_mode(actions);
         self.ask_strategy(now);
+        if self.desired.is_pulled() {
+            // Half a ladder would be left where the budget of cancels ends, and perhaps the half that has no way out.
+            self.quoting.clear_surplus();
+        }
         self.fit_batch(now, shared);
         self.judge_reach();
         self.carry_out(now, shared, actions);

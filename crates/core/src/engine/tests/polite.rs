@@ -2,10 +2,10 @@
 
 use super::world::{ETH, Fault, Kind, World, ms, secs};
 use crate::action::Action;
-use crate::event::{Config, Event, Operator, OrderCounts, Reply, Why};
+use crate::event::{Config, Event, Market, Operator, OrderCounts, Reply, Trade, Why};
 use crate::notice::What;
-use crate::params::AccountParams;
-use crate::units::{E8, Mono, Quote, Ratio};
+use crate::params::{AccountParams, ethusdc_defaults};
+use crate::units::{E8, Lots, Mono, Quote, Ratio, Side, Ticks, Wall};
 
 fn is_request(action: &Action) -> bool {
     !matches!(
@@ -170,4 +170,25 @@ fn what_the_budgets_know_is_part_of_the_digest() {
             digest_after(Some(Event::Config(Config::Account(before))))
         );
     }
+}
+
+#[test]
+fn toxic_flow_pulls_every_order_whatever_is_left_of_the_cancel_budget() {
+    let mut params = ethusdc_defaults();
+    params.quoting.vpin.enabled = true;
+    params.quoting.vpin.bucket_size = Lots(10);
+    params.orders.cancels_per_min_max = 5;
+    let mut world = World::quoting_with(params);
+    world.run(secs(6));
+    for id in 0..200 {
+        world.market(Market::Trade(Trade {
+            id,
+            event_time: Wall(world.wall().0),
+            price: Ticks(250_001),
+            size: Lots(10),
+            aggressor: Side::Buy,
+        }));
+    }
+    world.until(secs(2), |w| w.resting(ETH) == (0, 0));
+    world.until(secs(8), |w| w.is_full(ETH));
 }

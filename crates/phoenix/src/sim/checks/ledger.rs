@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Touches remembered; one that is older than all of them has the age of the oldest.
 const TOUCHES_MAX: usize = 4_096;
+/// By how much cash may differ where a position was taken over at its average price, in 1e-8: 0.0001 quote units.
+const ROUNDED_MAX: i128 = 10_000;
 
 /// Whose account is watched, and how its orders are told from others'.
 #[derive(Debug)]
@@ -56,6 +58,8 @@ pub enum Change {
     },
     /// An order is gone.
     Gone { symbol: SymbolId, order: u64 },
+    /// The symbol's depth stream has something to say.
+    Spoke { symbol: SymbolId },
     /// The best prices are these.
     Touch {
         symbol: SymbolId,
@@ -73,6 +77,7 @@ impl Change {
             | Self::Amended { symbol, .. }
             | Self::Traded { symbol, .. }
             | Self::Gone { symbol, .. }
+            | Self::Spoke { symbol }
             | Self::Touch { symbol, .. } => *symbol,
         }
     }
@@ -107,6 +112,10 @@ impl Account {
                     bid: Ticks(t.bid.0 / tick),
                     ask: Ticks(t.ask.0 / tick),
                 })
+            }
+            (EventBody::Market(MarketEvent::Depth(_)), Recipient::Symbol(symbol)) => {
+                let symbol = SymbolId(symbol.0);
+                Some(Change::Spoke { symbol })
             }
             (EventBody::User(_) | EventBody::Market(_), _) => None,
         }
@@ -167,6 +176,7 @@ pub struct Book {
     /// `net_max` and layers, and since when they are in force.
     bounds: Vec<(Mono, Lots, u16)>,
     meddled_at: Option<Mono>,
+    spoke_at: Option<Mono>,
 }
 
 impl Book {
@@ -224,6 +234,10 @@ impl Book {
                 self.open.remove(&order);
                 None
             }
+            Change::Spoke { .. } => {
+                self.spoke_at = Some(at);
+                None
+            }
             Change::Touch { bid, ask, .. } => {
                 self.on_touch(bid, ask, at);
                 None
@@ -232,7 +246,11 @@ impl Book {
     }
 
     fn on_touch(&mut self, bid: Ticks, ask: Ticks, at: Mono) {
-        if self.touches.back().is_some_and(|(_, b, a)| (*b, *a) == (bid, ask)) {
+        if self
+            .touches
+            .back()
+            .is_some_and(|(_, b, a)| (*b, *a) == (bid, ask))
+        {
             return;
         }
         if self.touches.len() >= TOUCHES_MAX {
@@ -315,6 +333,12 @@ impl Book {
         self.meddled_at.is_some_and(|at| now.since(at) <= within)
     }
 
+    /// Whether there was anything to hear of the symbol's depth in the last moments.
+    #[must_use]
+    pub fn has_spoken(&self, now: Mono, within: Span) -> bool {
+        self.spoke_at.is_some_and(|at| now.since(at) <= within)
+    }
+
     /// How long ago the exchange last showed this touch; zero if it still does, `None` if it never did.
     #[must_use]
     pub fn age_of(&self, touch: (Ticks, Ticks), now: Mono) -> Option<Span> {
@@ -347,7 +371,10 @@ impl Book {
         let held = venue.exchange.positions(venue.account, Some(id));
         let held = bridge.lots(held.first().map_or(0, |p| p.qty));
         if held != self.position {
-            let what = format!("symbol {name}: the checker has {:?}, the exchange {held:?}", self.position);
+            let what = format!(
+                "symbol {name}: the checker has {:?}, the exchange {held:?}",
+                self.position
+            );
             return Some(("durable", what));
         }
         if symbol.position != held {
@@ -368,17 +395,25 @@ impl Book {
         if past.has_lied() || past.was_meddled_with() {
             return None;
         }
-        money(symbol, venue, id).map(|what| ("durable", format!("symbol {name}: {what}")))
+        money(symbol, venue, id, past.is_rounded())
+            .map(|what| ("durable", format!("symbol {name}: {what}")))
     }
 }
 
-/// Profit, fees and funding to the last digit.
-fn money(symbol: &SymbolView, venue: &Venue, id: api::SymbolId) -> Option<String> {
+/// Cash, fees and funding to the last digit. Cash is realised profit less what the open position cost: how the two divide is a matter
+/// of method, their difference is not.
+fn money(
+    symbol: &SymbolView,
+    venue: &Venue,
+    id: api::SymbolId,
+    is_rounded: bool,
+) -> Option<String> {
     let trades = venue.exchange.fills(venue.account);
-    let (mut realized, mut fees) = (0_i64, 0_i64);
+    let (mut cash, mut fees) = (0_i128, 0_i128);
     for trade in trades.filter(|t| t.symbol == id) {
-        realized += trade.realized_pnl;
-        fees -= trade.commission;
+        let value = i128::from(trade.price) * i128::from(trade.qty) / i128::from(api::ONE);
+        cash -= i128::from(trade.side.sign()) * value;
+        fees -= i128::from(trade.commission);
     }
     let rows = venue.exchange.income(
         venue.account,
@@ -390,16 +425,20 @@ fn money(symbol: &SymbolView, venue: &Venue, id: api::SymbolId) -> Option<String
             ..IncomeQuery::default()
         },
     );
-    let funding: i64 = rows
-        .iter()
-        .filter(|row| row.asset == ASSET)
-        .map(|row| row.amount)
-        .sum();
-    let ours = [
-        ("realised", symbol.realized.raw(), realized),
-        ("fees", symbol.fees.raw(), fees),
-        ("funding", symbol.funding.raw(), funding),
+    let paid = rows.iter().filter(|row| row.asset == ASSET);
+    let funding: i128 = paid.map(|row| i128::from(row.amount)).sum();
+    // What a session takes over from the one before is a position at an average price of 1e-8.
+    let margin = if is_rounded { ROUNDED_MAX } else { 0 };
+    let books = symbol.realized.raw() - symbol.cost.raw();
+    let compared = [
+        ("cash", i128::from(books), cash, margin),
+        ("fees", i128::from(symbol.fees.raw()), fees, 0),
+        ("funding", i128::from(symbol.funding.raw()), funding, 0),
     ];
-    let (what, books, truth) = ours.into_iter().find(|(_, a, b)| a != b)?;
-    Some(format!("{what} {books} in the books, {truth} at the exchange, in 1e-8"))
+    let (what, books, truth, _) = compared
+        .into_iter()
+        .find(|(_, a, b, margin)| (a - b).abs() > *margin)?;
+    Some(format!(
+        "{what} {books} in the books, {truth} at the exchange, in 1e-8"
+    ))
 }

@@ -13,6 +13,7 @@ pub struct Past {
     /// Faults after which the books cannot agree to the last digit.
     has_lied: bool,
     was_meddled_with: bool,
+    is_rounded: bool,
 }
 
 impl Past {
@@ -23,6 +24,7 @@ impl Past {
             fault,
             Fault::ManualTrade { .. } | Fault::ForeignOrder | Fault::SecondInstance
         );
+        self.is_rounded |= matches!(fault, Fault::Crash { .. } | Fault::RemoveSymbol);
         self.faults
             .retain(|(_, ended)| ended.is_none_or(|at| now.since(at) < MEMORY));
         self.faults.push((fault, None));
@@ -62,6 +64,17 @@ impl Past {
     #[must_use]
     pub const fn has_lied(&self) -> bool {
         self.has_lied
+    }
+
+    /// A position was taken over from the exchange.
+    pub const fn on_repaired(&mut self) {
+        self.is_rounded = true;
+    }
+
+    /// Whether a position was ever taken over at its average price.
+    #[must_use]
+    pub const fn is_rounded(&self) -> bool {
+        self.is_rounded
     }
 
     /// Whether somebody else ever traded the account.

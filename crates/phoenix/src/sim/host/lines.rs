@@ -3,7 +3,7 @@
 use super::Host;
 use crate::binance::codes::RequestKind;
 use crate::sim::net::{Chore, Net, Parcel};
-use crate::sim::venue::Request;
+use crate::sim::request::Request;
 use phoenix_core::event::{Event, Link, LinkState};
 use phoenix_core::units::{Mono, Now, Span};
 
@@ -81,8 +81,10 @@ impl Lines {
         let Some(line) = self.line(link) else {
             return false;
         };
-        let is_read =
-            line.conn == Some(conn) || line.retiring.is_some_and(|(c, until)| c == conn && now < until);
+        let is_read = line.conn == Some(conn)
+            || line
+                .retiring
+                .is_some_and(|(c, until)| c == conn && now < until);
         if is_read {
             line.failures = 0;
         }
@@ -124,7 +126,7 @@ impl Host {
         &self,
         sent: Mono,
         link: Link,
-        message: &crate::sim::venue::Message,
+        message: &crate::sim::message::Message,
         listens: impl Fn(u32) -> bool,
         net: &mut Net,
     ) {
