@@ -434,6 +434,8 @@ impl Desk {
 
     /// Notes how old the data is on which open orders rest, before this step changes anything.
     pub(super) fn on_step_begins(&mut self, now: Now) {
+        let is_bare = self.tracker.open_count() > 0 && !self.dead_man.is_armed(now.mono);
+        self.record.on_armed(is_bare, now.mono);
         if self.tracker.open_count() == 0 {
             self.record.risk_time.on_end();
         } else if let Some(at) = self.justified_at {

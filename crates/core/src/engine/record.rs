@@ -14,6 +14,9 @@ pub struct Record {
     pub left_at_risk_max: Span,
     /// How that time was distributed, and the worst of the day.
     pub risk_time: RiskTime,
+    /// Longest time that open orders were under no switch that the exchange confirmed (promise `dead_man`).
+    pub unarmed_max: Span,
+    unarmed_since: Option<Mono>,
     /// Largest position + buy exposure, and largest −position + sell exposure.
     pub worst_long: Lots,
     /// See `worst_long`.
@@ -146,6 +149,14 @@ impl Record {
     /// Notes the same of orders whose cancellation nobody has asked for.
     pub fn on_left(&mut self, age: Span) {
         self.left_at_risk_max = self.left_at_risk_max.max(age);
+    }
+
+    /// Notes whether open orders are under no armed switch.
+    pub fn on_armed(&mut self, is_bare: bool, now: Mono) {
+        self.unarmed_since = self.unarmed_since.or(Some(now)).filter(|_| is_bare);
+        if let Some(since) = self.unarmed_since {
+            self.unarmed_max = self.unarmed_max.max(now.since(since));
+        }
     }
 
     /// Notes how many cancels were sent in the last minute.

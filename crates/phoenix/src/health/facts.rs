@@ -109,6 +109,8 @@ pub struct Worst {
     pub time_at_risk_s: f64,
     /// The same of orders whose cancellation had not been asked for.
     pub left_at_risk_s: f64,
+    /// Longest time that open orders were under no confirmed dead-man switch.
+    pub unarmed_s: f64,
     /// Largest position that fills could have led to, over `net_max`.
     pub position_share: f64,
     /// Most open orders at once.

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 /// How long after their last data orders may be left, their cancellation not asked for, while `fresh` counts as kept: the
 /// 3 s threshold, and the second by which event times may be behind.
 pub const LEFT_AT_RISK_MAX_S: f64 = 4.0;
+/// How long open orders may be under no confirmed switch while `dead_man` counts as kept: the exchange has fired it by then, and
+/// the comparison that follows has asked for what is left.
+pub const UNARMED_MAX_S: f64 = 5.0;
 /// Recovery up to which `alive` counts as kept.
 pub const RECOVERY_MAX_S: f64 = 10.0;
 
@@ -129,19 +132,17 @@ fn dead_man(facts: &Facts) -> Verdict {
     let bare =
         |s: &&SymbolFacts| s.open_orders > 0 && s.dead_man_left_s.is_none_or(|left| left <= 0.0);
     let bare = facts.symbols.iter().filter(bare).count();
-    match (facts.was_armed, facts.arming_failed) {
-        (false, _) => (None, format!("not armed yet, {watchdog}")),
-        (true, failed) => (
-            Some(!failed && bare == 0),
-            format!(
-                "armed, {watchdog}; arming {}; orders without it on {bare} symbols",
-                if failed {
-                    "FAILED at times"
-                } else {
-                    "never failed"
-                }
-            ),
-        ),
+    let longest = most(facts, |w| w.unarmed_s);
+    let arming = match facts.arming_failed {
+        true => "FAILED at times and was repeated",
+        false => "never failed",
+    };
+    let words = format!(
+        "armed, {watchdog}; arming {arming}; orders without it on {bare} symbols now, for {longest:.1} s at most"
+    );
+    match facts.was_armed {
+        false => (None, format!("not armed yet, {watchdog}")),
+        true => (Some(bare == 0 && longest <= UNARMED_MAX_S), words),
     }
 }
 

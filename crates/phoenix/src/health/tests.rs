@@ -402,7 +402,7 @@ fn each_promise_can_be_broken() {
         ("accounted", |_, s| s.worst.open_orders = 39),
         ("alive", |_, s| s.worst.recovery_s = 10.1),
         ("polite", |f, _| f.bans = 1),
-        ("dead_man", |f, _| f.arming_failed = true),
+        ("dead_man", |_, s| s.worst.unarmed_s = 5.1),
         ("durable", |f, _| {
             f.journal = Some(JournalFacts {
                 lost_total: 1,

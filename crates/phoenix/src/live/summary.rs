@@ -4,7 +4,7 @@ use super::books::number;
 use super::cold::Ended;
 use super::session::{Finished, Open};
 use super::usage::Usage;
-use crate::health::promises::{LEFT_AT_RISK_MAX_S, RECOVERY_MAX_S};
+use crate::health::promises::{LEFT_AT_RISK_MAX_S, RECOVERY_MAX_S, UNARMED_MAX_S};
 use phoenix_core::engine::view::SymbolView;
 use phoenix_core::instrument::Instrument;
 use phoenix_core::units::{Mono, Span};
@@ -151,6 +151,9 @@ impl Summary {
             let layers = s.layers;
             s.record.open_orders_max <= 2 * u32::from(layers) + 2
         });
+        let unarmed_s_max = symbols()
+            .map(|s| seconds_of(s.record.unarmed_max))
+            .fold(0.0, f64::max);
         let left_s_max = symbols()
             .map(|s| seconds_of(s.record.left_at_risk_max))
             .fold(0.0, f64::max);
@@ -173,7 +176,7 @@ impl Summary {
             ("polite", is_known && cancels_ok && finished.bans == 0),
             (
                 "dead_man",
-                seen("dead_man_armed") && !seen("dead_man_failed"),
+                seen("dead_man_armed") && unarmed_s_max <= UNARMED_MAX_S,
             ),
             ("durable", is_known && durable),
             (

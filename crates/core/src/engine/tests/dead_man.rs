@@ -86,6 +86,23 @@ fn quotes_are_pulled_when_it_cannot_be_armed_and_return_with_it() {
 }
 
 #[test]
+fn how_long_orders_were_under_no_switch_is_measured() {
+    let mut world = World::quoting();
+    world.run(secs(20));
+    let unarmed = |world: &mut World| world.view_of(ETH).record.unarmed_max;
+    assert_eq!(unarmed(&mut world), Span::ZERO);
+    // Nothing reaches the exchange any more, which fires the switch; nobody is told.
+    world.fault(Kind::DeadMan, Fault::UnknownLost, 1_000);
+    world.fault(Kind::CancelAll, Fault::UnknownLost, 1_000);
+    world.fault(Kind::Cancel, Fault::UnknownLost, 1_000);
+    world.fault(Kind::Query, Fault::UnknownLost, 1_000);
+    world.fault(Kind::OpenOrders, Fault::UnknownLost, 1_000);
+    world.silent.insert(Stream::User);
+    world.run(secs(35));
+    assert!(unarmed(&mut world) > secs(1), "{:?}", unarmed(&mut world));
+}
+
+#[test]
 fn a_failed_first_arming_is_repeated_without_a_storm() {
     let mut world = World::cold();
     world.fault(

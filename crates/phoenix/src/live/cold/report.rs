@@ -373,6 +373,7 @@ fn worst(view: &SymbolView, share: impl Fn(Lots) -> Option<f64>) -> Worst {
     Worst {
         time_at_risk_s: seconds(record.time_at_risk_max),
         left_at_risk_s: seconds(record.left_at_risk_max),
+        unarmed_s: seconds(record.unarmed_max),
         position_share: share(record.worst_long.max(record.worst_short)).unwrap_or(0.0),
         open_orders: record.open_orders_max,
         open_orders_limit: 2 * u32::from(view.layers) + 2,
