@@ -88,8 +88,9 @@ struct Watch {
     silent_check: Option<Mono>,
     depth_before: u64,
     missed: Missed,
-    /// Since when every message is late.
+    /// Since when every message is late, and whether that began with a clock that jumped.
     late_since: Option<Mono>,
+    is_late_by_clock: bool,
     lag: Lag,
     rhythm: Rhythm,
 }
@@ -196,6 +197,9 @@ impl Liveness {
         watch.lag.on_message(event_time, wall, now);
         (watch.proven, watch.came_at, watch.silent_check) = (true, Some(now), None);
         let is_late = watch.lag.is_late(params.lag_max);
+        if watch.late_since.is_none() {
+            watch.is_late_by_clock = watch.lag.is_step();
+        }
         watch.late_since = watch.late_since.or(Some(now)).filter(|_| is_late);
         self.judge_clock(now);
         let is_excused = self.clock_is_excused(now);
@@ -384,13 +388,14 @@ impl Liveness {
     }
 
     /// When every stream that spoke since the depth stream began to lag does so by the same, and one of them comes by
-    /// another connection, the clock is wrong and not the data.
+    /// another connection, the clock is wrong and not the data: unless the lag is that of a silence before it. A network
+    /// that was cut delivers what it held back, late by the same on every connection.
     fn judge_clock(&mut self, now: Mono) {
         let Some(since) = self.depth.late_since else {
             self.clock_doubted_at = None;
             return;
         };
-        if self.clock_doubted_at.is_some() {
+        if self.clock_doubted_at.is_some() || !self.depth.is_late_by_clock {
             return;
         }
         let depth = self.depth.lag;

@@ -22,6 +22,9 @@ use crate::units::{E8, FundingHour, Lots, Price8, Quote, Side, Ticks, Wall};
 use payments::Payments;
 use seen::{SeenTrades, Sight, Standing};
 
+/// A cost from a rounded entry price is off by one unit for each unit of the base asset, and by the roundings of both sides.
+const ROUNDING: i128 = 4;
+
 /// What became of a fill or payment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
@@ -63,6 +66,8 @@ pub struct Position {
     seen: SeenTrades,
     /// Fills up to this instant are contained in `size` and `cost`.
     contains_until: Option<Wall>,
+    /// Size and cost are those that an earlier session left; the exchange has not confirmed them yet.
+    is_assumed: bool,
     /// Grows with everything that may change the books.
     revision: u64,
 }
@@ -91,6 +96,7 @@ impl Position {
     pub fn on_taken_over(&mut self, wall: Wall) {
         self.revision = self.revision.wrapping_add(1);
         self.contains_until = self.contains_until.max(Some(wall));
+        self.is_assumed = true;
     }
 
     /// Signed size, long is positive.
@@ -298,8 +304,19 @@ impl Position {
             self.size = report.size;
             self.cost = instrument.value_at(report.entry, report.size);
         }
+        self.is_assumed = false;
         self.contains_until = self.contains_until.max(Some(as_of));
         repaired
+    }
+
+    /// The exchange shows a position of the same size as ours. One that an earlier session left may still be another: closed
+    /// and opened anew at another price after the journal last heard of it. Then the exchange's cost is taken over.
+    pub fn on_same_size(&mut self, instrument: &Instrument, report: &PositionReport) {
+        let cost = instrument.value_at(report.entry, report.size);
+        if core::mem::take(&mut self.is_assumed) && self.is_another(cost, instrument) {
+            self.revision = self.revision.wrapping_add(1);
+            self.cost = cost;
+        }
     }
 
     /// Adds everything that later behaviour depends on.
@@ -308,9 +325,17 @@ impl Position {
         digest.word(self.size.0);
         amounts.iter().for_each(|amount| digest.word(amount.0));
         digest.word(self.fees_other_e8);
+        digest.word(i64::from(self.is_assumed));
         digest.word(self.contains_until.map_or(i64::MIN, |time| time.0));
         self.payments.digest(digest);
         self.seen.digest(digest);
+    }
+
+    /// Whether a cost of the same size, computed from an entry price of 1e-8, cannot be ours.
+    fn is_another(&self, cost: Quote, instrument: &Instrument) -> bool {
+        let base = i128::from(self.size.0).abs() * i128::from(instrument.step_e8) / i128::from(E8);
+        let rounding = base.saturating_add(ROUNDING);
+        (i128::from(cost.0) - i128::from(self.cost.0)).abs() > rounding
     }
 
     fn contains(&self, time: Wall) -> bool {

@@ -7,6 +7,9 @@
 
 use crate::units::{Mono, Span, Wall};
 
+/// A lag that grew by this much more than the time since the message before cannot come from data on their way.
+const STEP_MIN: Span = Span::from_millis(250);
+
 /// The smallest lag is forgotten after one to two of these.
 const WINDOW: Span = Span::from_secs(30);
 
@@ -18,12 +21,22 @@ pub struct Lag {
     /// Smallest of this window and of the one before.
     least: [Option<Span>; 2],
     window_from: Mono,
+    heard_at: Option<Mono>,
+    /// Whether the last message's lag shows a clock that jumped.
+    is_step: bool,
 }
 
 impl Lag {
     /// Takes the event time of a message that came at `now`.
     pub fn on_message(&mut self, event_time: Wall, wall: Wall, now: Mono) {
-        self.last = Span(wall.raw().saturating_sub(event_time.raw()));
+        let lag = Span(wall.raw().saturating_sub(event_time.raw()));
+        let explained = self
+            .heard_at
+            .map(|at| now.since(at).saturating_add(STEP_MIN));
+        // Of the first message nobody knows.
+        self.is_step = explained.is_none_or(|most| lag.saturating_sub(self.last) > most);
+        self.heard_at = Some(now);
+        self.last = lag;
         if now.since(self.window_from) >= WINDOW {
             let [present, _] = self.least;
             self.least = [None, present];
@@ -39,6 +52,13 @@ impl Lag {
         let least = self.least.into_iter().flatten().min();
         let grown = least.map_or(Span::ZERO, |least| self.last.saturating_sub(least));
         self.last > max || grown > max
+    }
+
+    /// Whether the last message's lag grew by more than data can be delayed meanwhile: what waits on its way comes in order,
+    /// and each second of delay is a second of silence before it. So it was a clock that jumped, ours or the exchange's.
+    #[must_use]
+    pub const fn is_step(&self) -> bool {
+        self.is_step
     }
 
     /// Restates what was learned by a wall clock that moved by `step` against the monotonic one: a clock that is put

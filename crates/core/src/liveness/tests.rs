@@ -273,6 +273,27 @@ fn streams_of_two_connections_that_lag_alike_show_a_wrong_clock_which_is_excused
 }
 
 #[test]
+fn what_a_cut_network_held_back_is_late_data_and_no_wrong_clock() {
+    let mut liveness = lively(5_000);
+    // Both connections deliver at once what they held back for four seconds, as old as its place in it.
+    for ms in (5_100..=9_100).step_by(100) {
+        let (time, wall) = (Wall::from_millis(ms - 9_100), Wall(0));
+        liveness.on_message(Stream::Depth, at(9_100), time, wall);
+        keep_mark_late(&mut liveness, 9_100, ms - 9_100);
+        while let Some(verdict) = liveness.poll_verdict(at(9_100)) {
+            let is_doubt = matches!(verdict, Verdict::Clock(_));
+            assert!(!is_doubt, "{verdict:?} at {ms}");
+        }
+        let is_old = ms < 8_100;
+        assert_eq!(liveness.is_quotable(at(9_100)), !is_old, "at {ms}");
+    }
+}
+
+fn keep_mark_late(liveness: &mut Liveness, ms: i64, time: i64) {
+    liveness.on_message(Stream::Mark, at(ms), Wall::from_millis(time), Wall(0));
+}
+
+#[test]
 fn a_step_of_our_clock_that_corrects_it_costs_no_more_than_a_moment() {
     let mut liveness = speaking();
     let behind = Wall::from_millis(-1_300);

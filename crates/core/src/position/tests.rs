@@ -48,6 +48,31 @@ fn booked(trades: &[Traded]) -> Position {
 const VALUE: i64 = 1_000;
 
 #[test]
+fn a_position_of_the_same_size_that_another_session_left_at_another_price_is_another_one() {
+    let left = |cost| {
+        let mut position = Position::resumed(&Resume {
+            size: Lots(3),
+            cost: Quote(cost),
+            ..Resume::default()
+        });
+        position.on_taken_over(Wall(10));
+        position
+    };
+    let value = 300 * VALUE;
+    // What the journal knows is a rounded price as well.
+    for (cost, expected) in [(value, value), (value - 3, value - 3), (290 * VALUE, value)] {
+        let mut position = left(cost);
+        position.on_same_size(&ethusdc(), &report(3, 100));
+        assert_eq!(position.cost(), Quote(expected), "left at {cost}");
+    }
+    // Once confirmed, ours is exact.
+    let mut position = left(value);
+    position.on_same_size(&ethusdc(), &report(3, 100));
+    position.on_same_size(&ethusdc(), &report(3, 90));
+    assert_eq!(position.cost(), Quote(value));
+}
+
+#[test]
 fn reductions_realise_against_the_average_and_flips_start_anew() {
     use Side::{Buy, Sell};
     // Trades, then size, cost and realised profit in tick-lots.

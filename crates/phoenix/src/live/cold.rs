@@ -20,9 +20,9 @@ use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::event::Operator;
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::{HaltReason, Notice, Severity, What};
-use phoenix_core::units::{Mono, Now, Span};
+use phoenix_core::units::{Lots, Mono, Now, Quote, Span};
 use report::{Reporter, Shown};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,7 +97,7 @@ pub struct Cold {
     watched: Watched,
     sampled_at: Instant,
     pruned_at: Instant,
-    positions: Vec<(SymbolId, i64)>,
+    positions: BTreeMap<SymbolId, (Lots, Quote)>,
     announced: BTreeSet<SymbolId>,
     ended: mpsc::Sender<SymbolView>,
     /// Removed symbols as they ended, with the contract data of then.
@@ -176,7 +176,7 @@ impl Cold {
             watched: Watched::No,
             sampled_at: now,
             pruned_at: now,
-            positions: Vec::new(),
+            positions: BTreeMap::new(),
             announced: BTreeSet::new(),
             ended: setup.ended,
             removed: VecDeque::new(),
@@ -259,7 +259,7 @@ impl Cold {
         if let Some(record) = self.books.position(&symbol, self.view.now.wall) {
             self.record(record);
         }
-        self.positions.retain(|(id, _)| *id != symbol.symbol);
+        self.positions.remove(&symbol.symbol);
         self.announced.remove(&symbol.symbol);
         if self.ended.try_send(symbol.clone()).is_err() {
             tracing::debug!("nobody waits for the end of a symbol");
@@ -407,23 +407,11 @@ impl Cold {
     fn on_view(&mut self, view: View) {
         self.announce_ready(&view);
         for symbol in &view.symbols {
-            let size = symbol.position.raw();
-            let known = self
-                .positions
-                .iter_mut()
-                .find(|(id, _)| *id == symbol.symbol);
-            let changed = match known {
-                Some((_, last)) if *last == size => false,
-                Some((_, last)) => {
-                    *last = size;
-                    true
-                }
-                None => {
-                    self.positions.push((symbol.symbol, size));
-                    true
-                }
-            };
-            if changed && let Some(record) = self.books.position(symbol, view.now.wall) {
+            // The same size at another cost is another position.
+            let held = (symbol.position, symbol.cost);
+            if self.positions.insert(symbol.symbol, held) != Some(held)
+                && let Some(record) = self.books.position(symbol, view.now.wall)
+            {
                 Self::record_in(self.recorder.as_ref(), &mut self.backlog, record);
             }
         }

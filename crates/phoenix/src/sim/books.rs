@@ -12,7 +12,7 @@ use phoenix_core::action::Action;
 use phoenix_core::engine::view::View;
 use phoenix_core::event::{Event, Resume};
 use phoenix_core::instrument::{Instrument, SymbolId};
-use phoenix_core::units::{Lots, Mono, Now, Span};
+use phoenix_core::units::{Lots, Mono, Now, Quote, Span};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct Disk {
     /// Not yet durable.
     waiting: VecDeque<(Mono, Record)>,
     slow: Span,
-    positions: BTreeMap<SymbolId, Lots>,
+    positions: BTreeMap<SymbolId, (Lots, Quote)>,
 }
 
 impl Disk {
@@ -103,8 +103,8 @@ impl Disk {
     /// The engine as the cold thread sees it.
     pub fn on_view(&mut self, view: &View) {
         for symbol in &view.symbols {
-            let known = self.positions.insert(symbol.symbol, symbol.position);
-            if known != Some(symbol.position)
+            let held = (symbol.position, symbol.cost);
+            if self.positions.insert(symbol.symbol, held) != Some(held)
                 && let Some(record) = self.books.position(symbol, view.now.wall)
             {
                 self.write([record], view.now.mono);

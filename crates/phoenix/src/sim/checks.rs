@@ -396,7 +396,12 @@ impl Checks {
         let Some(watch) = self.watches.get(usize::from(symbol.0)) else {
             return;
         };
-        let (open, most) = (watch.book.open_count(), watch.book.open_max(now, AFTERMATH));
+        // A ladder that was made smaller goes when its cancels get through.
+        let within = match self.is_obstructed(now) {
+            true => NEWS,
+            false => AFTERMATH,
+        };
+        let (open, most) = (watch.book.open_count(), watch.book.open_max(now, within));
         if open > most && !lies {
             let evidence = format!("symbol {}: {open} orders open, at most {most}", symbol.0);
             self.break_promise("accounted", now, evidence);

@@ -39,6 +39,8 @@ const ACTIONS_CAPACITY: usize = 512;
 struct Pending {
     request: Request,
     sent: Mono,
+    /// The process's clock then.
+    stamp: Wall,
 }
 
 /// What a simulation wants to know of the process.
@@ -384,7 +386,13 @@ impl Host {
     fn expect(&mut self, request: Request, now: Mono) -> u64 {
         self.next_request += 1;
         let id = self.next_request;
-        self.pending.insert(id, Pending { request, sent: now });
+        let stamp = self.machine.now(now).wall;
+        let pending = Pending {
+            request,
+            sent: now,
+            stamp,
+        };
+        self.pending.insert(id, pending);
         id
     }
 

@@ -346,6 +346,7 @@ impl Desk {
         let theirs = listed.copied().unwrap_or(flat);
         let gap = theirs.size.saturating_sub(self.position.size());
         if gap.is_zero() {
+            self.position.on_same_size(&self.instrument, &theirs);
             self.on_position_agrees(now, requested_at);
             return;
         }

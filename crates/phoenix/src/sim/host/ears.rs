@@ -2,7 +2,7 @@
 
 use super::{Host, Pending};
 use crate::live::orders::Answered;
-use crate::live::wire::OwnedReply;
+use crate::live::wire::{OwnedAccount, OwnedReply};
 use crate::sim::message::{Depth, Message, Small, UserMessage};
 use crate::sim::net::{Net, Parcel};
 use crate::sim::request::{Answer, Request, failed};
@@ -143,7 +143,7 @@ impl Host {
     }
 
     fn on_reply(&mut self, pending: &Pending, reply: OwnedReply, now: Mono, net: &mut Net) {
-        let reply = stamped(reply, pending.sent);
+        let reply = stamped(reply, pending);
         if reply.refusal().is_some_and(|r| r.why == Why::Clock) {
             self.measure_clock(now, net);
         }
@@ -205,10 +205,18 @@ impl Host {
 }
 
 /// A reply that says when it was asked for.
-fn stamped(reply: OwnedReply, sent: Mono) -> OwnedReply {
+fn stamped(reply: OwnedReply, pending: &Pending) -> OwnedReply {
+    let sent = pending.sent;
     match reply {
         OwnedReply::OpenOrders(symbol, _, result) => OwnedReply::OpenOrders(symbol, sent, result),
-        OwnedReply::Account(_, result) => OwnedReply::Account(sent, result),
+        // Like the shell, it takes its own time from before the question for that of the answer.
+        OwnedReply::Account(_, result) => OwnedReply::Account(
+            sent,
+            result.map(|account| OwnedAccount {
+                time: pending.stamp,
+                ..account
+            }),
+        ),
         OwnedReply::Trades(symbol, _, result) => OwnedReply::Trades(symbol, sent, result),
         OwnedReply::Funding(_, result) => OwnedReply::Funding(sent, result),
         OwnedReply::Probe(symbol, _, outcome) => OwnedReply::Probe(symbol, sent, outcome),
