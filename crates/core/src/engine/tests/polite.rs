@@ -2,7 +2,7 @@
 
 use super::world::{ETH, Fault, Kind, World, ms, secs};
 use crate::action::Action;
-use crate::event::{Config, Event, Operator, OrderCounts, Reply, Why};
+use crate::event::{Account, Config, Event, Malformed, Operator, OrderCounts, Reply, Stream, Why};
 use crate::notice::What;
 use crate::params::AccountParams;
 use crate::units::{E8, Mono, Quote, Ratio};
@@ -170,4 +170,23 @@ fn what_the_budgets_know_is_part_of_the_digest() {
             digest_after(Some(Event::Config(Config::Account(before))))
         );
     }
+}
+
+#[test]
+fn a_user_stream_that_fails_again_and_again_does_not_cost_the_order_limit() {
+    let mut world = World::quoting();
+    let since = world.now;
+    world.silent.insert(Stream::User);
+    for _ in 0..20 {
+        // Whatever rests draws an event that cannot be read.
+        world.run(ms(500));
+        if world.resting(ETH) != (0, 0) {
+            let broken = Account::Malformed(Malformed::Shape);
+            world.step(&Event::Account(broken));
+        }
+    }
+    let places = world.places(since);
+    assert!(places <= 5 * 36, "{places} orders in ten seconds");
+    world.silent.clear();
+    world.until(secs(6), |w| w.is_full(ETH));
 }
