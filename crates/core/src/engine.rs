@@ -264,6 +264,7 @@ impl Engine {
                     symbol: None,
                     what: What::BadFrame(Stream::User, *why),
                 });
+                self.shared.user.probation.on_failure(now.mono);
                 self.shared.funding.demand(now.mono);
                 self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));
             }

@@ -6,6 +6,7 @@
 
 pub mod lag;
 pub mod missed;
+pub mod probation;
 pub mod rhythm;
 pub mod user_stream;
 

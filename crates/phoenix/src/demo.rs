@@ -3,7 +3,8 @@
 
 use crate::binance::routes::Venue;
 use crate::binance::sign::Signer;
-use crate::config::Config;
+use crate::config::{Config, SymbolConfig};
+use crate::drill::timeline::Rules;
 use crate::live::session::{self, Finished, Setup};
 use faults::Outcome;
 
@@ -144,6 +145,15 @@ fn market_of(stage: &Stage, name: &str) -> Result<(f64, f64, f64, f64, f64)> {
     }
 }
 
+/// The ladder that the configuration asks for, as a judge from outside sees it.
+fn rules_of(symbol: &SymbolConfig) -> Rules {
+    Rules {
+        net_max: symbol.net_max.to_f64(),
+        layers: symbol.total_layers,
+        layer_size: symbol.unified_layer_size.to_f64(),
+    }
+}
+
 /// Runs the demo to its end.
 ///
 /// # Errors
@@ -164,6 +174,7 @@ pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage, Outcome)> {
         market,
         symbols.join(", ")
     );
+    let rules: Vec<Rules> = config.symbols.iter().map(rules_of).collect();
     let setup = Setup {
         config,
         config_path: None,
@@ -182,7 +193,7 @@ pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage, Outcome)> {
     let (finished, played) = std::thread::scope(|scope| {
         let (stop, stopped) = std::sync::mpsc::channel();
         let server = &stage.server;
-        let player = scope.spawn(move || faults::play(server, seed, seconds, &stopped));
+        let player = scope.spawn(move || faults::play(server, seed, seconds, &stopped, &rules));
         let finished = session::run(setup);
         drop(stop);
         let played = player.join();

@@ -261,7 +261,9 @@ impl Desk {
         if self.is_halted(shared) {
             return Some(Missing::Halt);
         }
-        let is_known = self.truth.is_known() && self.is_funding_known();
+        let is_known = self.truth.is_known()
+            && self.is_funding_known()
+            && shared.user.probation.is_over(now.mono);
         if !shared.is_up(Link::Orders) || !shared.is_up(Link::User) || !is_known {
             return Some(Missing::NotReady);
         }

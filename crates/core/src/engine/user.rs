@@ -11,6 +11,10 @@ impl Engine {
     /// An order that was acknowledged and of which the user stream says nothing, or one late event after the other: the
     /// stream is replaced, and everything it should have told is read from the exchange.
     pub(super) fn judge_user_stream(&mut self, now: Now, actions: &mut Actions) {
+        if self.shared.user.probation.poll_over(now.mono) {
+            // What waited for it does not wait for its next event.
+            self.with_desks(now, actions, |_, _, _| {});
+        }
         let within = self.shared.user.within();
         let missing = self.shared.user.poll_suspect(now.mono).map(|_| within);
         let Some(silence) = missing.or_else(|| self.poll_late_user(now.mono)) else {
@@ -20,6 +24,7 @@ impl Engine {
             symbol: None,
             what: What::StreamDead(Stream::User, silence),
         });
+        self.shared.user.probation.on_failure(now.mono);
         actions.push(Action::RenewListenKey);
         self.shared.reconnect(Link::User, now.mono, actions);
         self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));

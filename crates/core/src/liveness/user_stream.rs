@@ -6,6 +6,7 @@
 //! come, but late: it tells the past.
 
 use super::lag::Lag;
+use super::probation::Probation;
 use crate::order::OrderId;
 use crate::units::{Mono, Now, Span, Wall};
 use alloc::collections::VecDeque;
@@ -53,6 +54,8 @@ pub struct UserStream {
     /// Late events in a row.
     late: u32,
     late_told_at: Option<Mono>,
+    /// Of all its connections.
+    pub probation: Probation,
 }
 
 impl UserStream {
@@ -67,6 +70,7 @@ impl UserStream {
             lag: Lag::default(),
             late: 0,
             late_told_at: None,
+            probation: Probation::default(),
         }
     }
 
@@ -169,7 +173,8 @@ impl UserStream {
     /// When [`Self::poll_suspect`] should be asked.
     #[must_use]
     pub fn next_check(&self) -> Option<Mono> {
-        self.waiting.iter().map(|w| w.due).min()
+        let waiting = self.waiting.iter().map(|w| w.due);
+        waiting.chain(self.probation.ends_at()).min()
     }
 }
 

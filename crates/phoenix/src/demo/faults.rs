@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::MAKER;
+use crate::drill::timeline::{Point, Rules};
 use crate::serve::Server;
 use crate::serve::faults::Fault;
 use crate::serve::faults::ask::Ask;
@@ -21,8 +22,8 @@ const EVERY_US: u64 = 30_000_000;
 const LASTS_S: (i64, i64) = (3, 10);
 /// The promise `alive`: full two-sided quoting is back so soon after a fault, s.
 const RECOVERED_S_MAX: f64 = 10.0;
-/// Full quoting means this share of the orders that rested before, on each side (spec §8).
-const FULL_PERCENT: usize = 70;
+/// Full quoting means this share of the orders that the position allows, on each side (spec §8).
+const FULL_SHARE: f64 = 0.7;
 /// Quoting counts as back when it was full for so long without a break, µs; recovery is the beginning of that time.
 const HOLDS_US: u64 = 3_000_000;
 /// Orders may rest so long without an armed dead-man timer, µs: between the first order and the first arming, or while one replaces another.
@@ -131,7 +132,15 @@ pub struct Outcome {
 }
 
 /// Plays faults until told to stop; the channel's end is that word.
-pub fn play(server: &Server, seed: u64, lasts: Option<Duration>, stop: &Receiver<()>) -> Outcome {
+///
+/// `rules` are those of the exchange's symbols, in their order.
+pub fn play(
+    server: &Server,
+    seed: u64,
+    lasts: Option<Duration>,
+    stop: &Receiver<()>,
+    rules: &[Rules],
+) -> Outcome {
     let mut programme = Programme::new(seed);
     let began_us = server.now_us();
     let end_us = lasts.map(|lasts| began_us.saturating_add(micros(lasts)));
@@ -139,6 +148,7 @@ pub fn play(server: &Server, seed: u64, lasts: Option<Duration>, stop: &Receiver
     let mut watch = Watch {
         server,
         stop,
+        rules,
         unarmed_since_us: None,
         unarmed_us_max: 0,
     };
@@ -168,6 +178,7 @@ pub fn play(server: &Server, seed: u64, lasts: Option<Duration>, stop: &Receiver
 struct Watch<'a> {
     server: &'a Server,
     stop: &'a Receiver<()>,
+    rules: &'a [Rules],
     unarmed_since_us: Option<u64>,
     unarmed_us_max: u64,
 }
@@ -211,7 +222,6 @@ impl Watch<'_> {
 /// One fault, from its beginning to the recovery from it.
 fn one(watch: &mut Watch<'_>, fault: Value, (began_us, next_us): (u64, u64)) -> Option<Played> {
     let server = watch.server;
-    let before = open_orders(server);
     let at_us = server.now_us();
     let lasted_us = match inject(server, at_us, &fault) {
         Ok(lasted_us) => lasted_us,
@@ -224,7 +234,7 @@ fn one(watch: &mut Watch<'_>, fault: Value, (began_us, next_us): (u64, u64)) -> 
     watch.wait_until(at_us.saturating_add(lasted_us));
     let ended_us = server.now_us();
     eprintln!("fault ends: {fault}");
-    let recovered_s = recovery_from(watch, &before, (ended_us, next_us));
+    let recovered_s = recovery_from(watch, (ended_us, next_us));
     match recovered_s {
         Some(recovered_s) => {
             eprintln!("fault over: quoting in full {recovered_s:.2} s after its end")
@@ -242,18 +252,14 @@ fn one(watch: &mut Watch<'_>, fault: Value, (began_us, next_us): (u64, u64)) -> 
 }
 
 /// Time from the fault's end to quoting in full that holds; `None` when that did not come before the next fault or the end.
-fn recovery_from(
-    watch: &mut Watch<'_>,
-    before: &[(usize, usize)],
-    (ended_us, next_us): (u64, u64),
-) -> Option<f64> {
+fn recovery_from(watch: &mut Watch<'_>, (ended_us, next_us): (u64, u64)) -> Option<f64> {
     let mut full_since_us = None;
     loop {
         let now_us = watch.server.now_us();
         if now_us >= next_us {
             return None;
         }
-        if !is_full(&open_orders(watch.server), before) {
+        if !is_full(&points(watch.server), watch.rules) {
             full_since_us = None;
         } else {
             let since_us = *full_since_us.get_or_insert(now_us);
@@ -284,26 +290,31 @@ fn inject(server: &Server, now_us: u64, fault: &Value) -> Result<u64, String> {
     })
 }
 
-/// Open orders of the maker: buys and sells, by symbol.
-fn open_orders(server: &Server) -> Vec<(usize, usize)> {
+/// Open orders and position of the maker, by symbol.
+fn points(server: &Server) -> Vec<Point> {
     server.with_exchange(|exchange| {
         let symbols: Vec<SymbolId> = exchange.symbols().map(|(symbol, _)| symbol).collect();
-        let sides = |symbol| {
+        let point = |symbol| {
             let open = exchange.open_orders(MAKER, Some(symbol));
-            let buys = open.iter().filter(|order| order.side == Side::Buy).count();
-            (buys, open.len() - buys)
+            let count = |side| {
+                let orders = open.iter().filter(|order| order.side == side);
+                u32::try_from(orders.count()).unwrap_or(u32::MAX)
+            };
+            Point {
+                at_us: exchange.now_us(),
+                buys: count(Side::Buy),
+                sells: count(Side::Sell),
+                position: exchange.exposure_extremes(MAKER, symbol).position as f64 / 1e8,
+            }
         };
-        symbols.into_iter().map(sides).collect()
+        symbols.into_iter().map(point).collect()
     })
 }
 
-/// Whether each side of each symbol has its share of the orders that it had before, and at least one.
-fn is_full(now: &[(usize, usize)], before: &[(usize, usize)]) -> bool {
-    let enough = |now: usize, before: usize| now > 0 && now * 100 >= before * FULL_PERCENT;
-    let pairs = now.iter().zip(before);
-    pairs
-        .clone()
-        .all(|(now, before)| enough(now.0, before.0) && enough(now.1, before.1))
+/// Whether each side of each symbol has its share of what the position allows, and something rests at all.
+fn is_full(now: &[Point], rules: &[Rules]) -> bool {
+    let mut pairs = now.iter().zip(rules);
+    pairs.all(|(point, rules)| point.open() > 0 && rules.has_share(point, FULL_SHARE))
 }
 
 fn micros(span: Duration) -> u64 {
@@ -394,12 +405,27 @@ mod tests {
     }
 
     #[test]
-    fn full_means_both_sides_of_every_symbol() {
-        let before = [(18, 10), (18, 18)];
-        assert!(is_full(&[(13, 7), (18, 18)], &before));
-        assert!(!is_full(&[(12, 10), (18, 18)], &before));
-        assert!(!is_full(&[(18, 10), (18, 0)], &before));
-        assert!(!is_full(&[(1, 0)], &[(0, 0)]), "none is not full");
+    fn full_means_what_the_position_allows_on_both_sides_of_every_symbol() {
+        let rules = Rules {
+            net_max: 2.0,
+            layers: 18,
+            layer_size: 0.05,
+        };
+        let point = |buys, sells, position| Point {
+            buys,
+            sells,
+            position,
+            ..Point::default()
+        };
+        for (what, points, expected) in [
+            ("flat", [point(13, 13, 0.0), point(18, 18, 0.0)], true),
+            ("too few", [point(11, 18, 0.0), point(18, 18, 0.0)], false),
+            ("long", [point(8, 13, 0.4), point(18, 18, 0.0)], true),
+            ("no way out", [point(18, 0, 0.4), point(18, 18, 0.0)], false),
+            ("none", [point(18, 18, 0.0), point(0, 0, 0.0)], false),
+        ] {
+            assert_eq!(is_full(&points, &[rules, rules]), expected, "{what}");
+        }
     }
 
     #[test]

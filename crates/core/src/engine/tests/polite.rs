@@ -2,7 +2,9 @@
 
 use super::world::{ETH, Fault, Kind, World, ms, secs};
 use crate::action::Action;
-use crate::event::{Config, Event, Market, Operator, OrderCounts, Reply, Trade, Why};
+use crate::event::{
+    Account, Config, Event, Malformed, Market, Operator, OrderCounts, Reply, Stream, Trade, Why,
+};
 use crate::notice::What;
 use crate::params::{AccountParams, ethusdc_defaults};
 use crate::units::{E8, Lots, Mono, Quote, Ratio, Side, Ticks, Wall};
@@ -191,4 +193,23 @@ fn toxic_flow_pulls_every_order_whatever_is_left_of_the_cancel_budget() {
     }
     world.until(secs(2), |w| w.resting(ETH) == (0, 0));
     world.until(secs(8), |w| w.is_full(ETH));
+}
+
+#[test]
+fn a_user_stream_that_fails_again_and_again_does_not_cost_the_order_limit() {
+    let mut world = World::quoting();
+    let since = world.now;
+    world.silent.insert(Stream::User);
+    for _ in 0..20 {
+        // Whatever rests draws an event that cannot be read.
+        world.run(ms(500));
+        if world.resting(ETH) != (0, 0) {
+            let broken = Account::Malformed(Malformed::Shape);
+            world.step(&Event::Account(broken));
+        }
+    }
+    let places = world.places(since);
+    assert!(places <= 5 * 36, "{places} orders in ten seconds");
+    world.silent.clear();
+    world.until(secs(6), |w| w.is_full(ETH));
 }
