@@ -32,6 +32,10 @@ idle-cost:
 clients:
     bash crates/phoenix/tests/clients/run.sh
 
+# Ten thousand seeds of ten simulated minutes: about half an hour on two cores.
+simulate:
+    cargo run --release -- simulate --seeds 10000
+
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo fmt --all --check

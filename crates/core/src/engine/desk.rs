@@ -6,6 +6,7 @@ mod dead_man;
 mod halt;
 pub(super) mod kept;
 mod market;
+mod passed;
 mod quote;
 mod streams;
 mod truth;
@@ -41,12 +42,15 @@ use crate::units::{Lots, Mono, Now, PerSide, Price8, Quote, Side, Span};
 use core::hash::Hash;
 use dead_man::DeadMan;
 use halt::{Ending, Halt};
+use passed::Passed;
 use quote::Quoting;
 use truth::Truth;
 use vouch::Vouch;
 
 /// Waits before a snapshot is fetched again: it costs 20 of 2400 request weight.
 const SNAPSHOT_RETRY: Span = Span::from_secs(2);
+/// After cancelling all at once failed, orders are cancelled one by one for so long: that goes by the order channel, which may work.
+const ONE_BY_ONE_FOR: Span = Span::from_secs(10);
 
 /// One symbol.
 #[derive(Clone, Debug)]
@@ -68,6 +72,9 @@ pub struct Desk {
     gate: RiskGate,
     loss: LossBreaker,
     overflow: OverflowBreaker,
+    passed: Passed,
+    /// When cancelling all at once failed: it goes another way than cancelling one by one.
+    cancel_all_failed_at: Option<Mono>,
     would_take: WouldTakeBreaker,
     repeat: RepeatBreaker,
     /// The exchange allows only reducing orders until then (protocol §6.4).
@@ -142,6 +149,8 @@ impl Desk {
             gate: RiskGate,
             loss: LossBreaker::default(),
             overflow: OverflowBreaker::default(),
+            passed: Passed::default(),
+            cancel_all_failed_at: None,
             would_take: WouldTakeBreaker::default(),
             repeat: RepeatBreaker::default(),
             reduce_only_until: None,
@@ -240,6 +249,7 @@ impl Desk {
     /// Lets due timers run and then does what the state calls for; called after every event.
     pub(super) fn act(&mut self, now: Now, shared: &mut Shared, actions: &mut Actions) {
         self.poll_liveness(now, shared, actions);
+        self.poll_passed(now.mono);
         self.poll_orders(now, shared, actions);
         self.poll_timers(now, shared, actions);
         self.poll_halt(now, shared, actions);
@@ -330,7 +340,10 @@ impl Desk {
             }
         }
         self.on_cancels_sent(first, now.mono);
-        if resting > 1 && !self.truth.has_foreign_orders() {
+        let has_failed = self
+            .cancel_all_failed_at
+            .is_some_and(|at| now.mono.since(at) < ONE_BY_ONE_FOR);
+        if resting > 1 && !has_failed && !self.truth.has_foreign_orders() {
             self.tracker.on_cancel_all_sent(now.mono);
             let weight = Request::CancelAll.weight();
             shared.weight.on_sent(weight, now.mono);
@@ -469,6 +482,7 @@ impl Desk {
         (self.truth, self.dead_man, &self.timers, &self.loss).hash(&mut digest);
         (&self.cancel_budget, &self.refusals, &self.repeat).hash(&mut digest);
         (self.overflow, self.would_take, self.reduce_only_until).hash(&mut digest);
+        (self.passed, self.cancel_all_failed_at).hash(&mut digest);
         (self.reducing_paused.buy, self.reducing_paused.sell).hash(&mut digest);
         self.vouch.digest(&mut digest);
         (self.snapshot_at, self.snapshots_failed).hash(&mut digest);

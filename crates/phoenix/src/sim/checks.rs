@@ -228,7 +228,7 @@ impl Checks {
         // A way out is taken on what is known, however old.
         if age > limit && !order.execute.is_reduce_only() {
             let evidence = format!(
-                "symbol {}: an order was sent on a touch that the exchange last showed {} ms ago",
+                "symbol {}: an order was sent on a touch that was wrong for {} ms",
                 order.symbol.0,
                 age.raw() / 1_000_000
             );
@@ -236,11 +236,13 @@ impl Checks {
         }
     }
 
-    /// How long ago the exchange showed the touch that the process believes in; zero if it still does.
-    fn belief_age(&self, symbol: SymbolId, host: &Host, now: Mono) -> Option<Span> {
+    /// For how long the process has believed in a touch that the exchange does not show.
+    fn belief_age(&mut self, symbol: SymbolId, host: &Host, now: Mono) -> Option<Span> {
         let touch = host.engine()?.touch(symbol)?;
-        let watch = self.watches.get(usize::from(symbol.0))?;
-        watch.book.age_of((touch.bid.price, touch.ask.price), now)
+        let watch = self.watches.get_mut(usize::from(symbol.0))?;
+        watch
+            .book
+            .wrong_for(Some((touch.bid.price, touch.ask.price)), now)
     }
 
     fn belief_limit(&self, now: Mono) -> Span {
@@ -298,6 +300,7 @@ impl Checks {
     /// Whether something keeps cancels from being carried out, now or a moment ago.
     fn is_obstructed(&self, now: Mono) -> bool {
         self.down_since.is_some()
+            || self.past.is_kept_away(now, AFTERMATH)
             || self.past.recent(now, AFTERMATH, |fault| match fault {
                 Fault::Cut
                 | Fault::Restart
@@ -335,12 +338,13 @@ impl Checks {
         };
         let touch = host.engine().and_then(|e| e.touch(symbol));
         let belief = touch.map(|t| (t.bid.price, t.ask.price));
-        let Some(age) = watch.book.age_of_belief(belief, now) else {
+        let Some(age) = watch.book.wrong_for(belief, now) else {
             return;
         };
         if watch.book.open_count() == 0 {
             return;
         }
+        let shown = watch.book.touch();
         self.figures.time_at_risk = self.figures.time_at_risk.max(age);
         let limit = match self.is_obstructed(now) {
             true => DEAD_MAN.saturating_add(AFTERMATH),
@@ -348,9 +352,10 @@ impl Checks {
         };
         if age > limit {
             let evidence = format!(
-                "symbol {}: orders rest on a touch that the exchange last showed {} ms ago",
+                "symbol {}: orders rest on {belief:?}, which is wrong for {} ms; it is {:?}",
                 symbol.0,
-                age.raw() / 1_000_000
+                age.raw() / 1_000_000,
+                shown
             );
             self.break_promise("fresh", now, evidence);
         }

@@ -245,6 +245,11 @@ pub const CLOCKS: Rule = Rule {
             why: "label of a change that `--watch` prints",
         },
         Exception {
+            path: "crates/phoenix/src/cli/simulate.rs",
+            what: "Instant::now",
+            why: "how long a simulation took, beside how much time it simulated",
+        },
+        Exception {
             path: "crates/phoenix/src/demo.rs",
             what: "Instant::now",
             why: "waits for the first prices of the market before anything trades",

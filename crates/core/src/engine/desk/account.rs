@@ -370,6 +370,10 @@ impl Desk {
             }
         }
         self.tracker.on_cancel_all_reply(outcome, now.mono);
+        self.cancel_all_failed_at = match outcome {
+            Outcome::Accepted(()) => None,
+            Outcome::Refused(_) | Outcome::Unknown => Some(now.mono),
+        };
         match outcome {
             Outcome::Accepted(()) => self.fetch_open_orders(now.mono, shared, actions),
             Outcome::Refused(refusal) => {

@@ -170,6 +170,7 @@ impl Desk {
         if let Some(doubt) = self.vouch.evidence.on_trade(trade, now.mono) {
             self.on_doubt(doubt, now.mono, shared, actions);
         }
+        self.note_passed(trade, now.mono);
         self.vpin.on_trade(now, trade, &self.params.quoting.vpin);
         self.strategy.on_trade(now, trade);
     }

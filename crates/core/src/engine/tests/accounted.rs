@@ -2,10 +2,12 @@
 
 use super::world::{Answer, ETH, Fault, Kind, World, ms, refused, secs};
 use crate::action::Action;
-use crate::event::{Account, Event, Execution, Malformed, Operator, Reply, Stream, Why};
+use crate::event::{
+    Account, Event, Execution, Malformed, Market, Operator, Reply, Stream, Trade, Why,
+};
 use crate::notice::{HaltReason, What};
 use crate::order::{Execute, OrderId, Owner};
-use crate::units::{Lots, Mono, Side, Span};
+use crate::units::{Lots, Mono, Side, Span, Ticks, Wall};
 
 #[test]
 fn a_ghost_is_found_within_the_periodic_check_and_adopted_or_cancelled() {
@@ -265,4 +267,45 @@ fn a_difference_of_position_is_repaired_after_one_re_check_within_seconds() {
     assert_eq!(checks, 2, "seen once and once more");
     assert!(took <= secs(33), "{took:?}");
     assert_eq!(world.view_of(ETH).position, Lots(120));
+}
+
+#[test]
+fn a_fill_that_nobody_told_is_found_by_the_trades_that_passed_its_order() {
+    let mut world = World::quoting();
+    world.run(secs(3));
+    let best = world.best(Side::Buy);
+    let Owner::Ours(id) = best.owner else {
+        panic!("one of ours")
+    };
+    // It is filled at the exchange, and its event is lost on a connection that stands.
+    let wall = world.wall();
+    let told = world.venue(ETH).fill(id, best.size.raw(), None, wall);
+    assert!(told.is_some());
+    let since = world.now;
+    world.market(Market::Trade(Trade {
+        id: 1,
+        event_time: Wall(world.wall().0),
+        price: Ticks(best.price.raw() - 5),
+        size: Lots(70),
+        aggressor: Side::Sell,
+    }));
+    let took = world.until(secs(3), |w| {
+        w.count(since, |a| matches!(a, Action::FetchOpenOrders(_))) > 0
+    });
+    assert!(took >= ms(900), "its event has a second: {took:?}");
+    world.until(secs(2), |w| w.is_full_or_reduced());
+    let pulls = world.count(since, |a| matches!(a, Action::CancelAll(_)));
+    assert_eq!(pulls, 0, "nothing is pulled for it");
+}
+
+#[test]
+fn orders_are_cancelled_one_by_one_when_cancelling_all_at_once_fails() {
+    let mut world = World::quoting();
+    world.fault(
+        Kind::CancelAll,
+        Fault::Refuse(Why::NotSent, Span::ZERO),
+        1_000,
+    );
+    world.operator(Operator::Kill);
+    world.until(secs(2), |w| w.resting(ETH) == (0, 0));
 }

@@ -172,7 +172,8 @@ pub struct Book {
     open: BTreeMap<u64, Open>,
     position: Lots,
     touches: VecDeque<(Mono, Ticks, Ticks)>,
-    believed: Option<(Ticks, Ticks)>,
+    /// What the process believes in, and since when.
+    believed: Option<((Ticks, Ticks), Mono)>,
     /// `net_max` and layers, and since when they are in force.
     bounds: Vec<(Mono, Lots, u16)>,
     meddled_at: Option<Mono>,
@@ -339,23 +340,34 @@ impl Book {
         self.spoke_at.is_some_and(|at| now.since(at) <= within)
     }
 
-    /// How long ago the exchange last showed this touch; zero if it still does, `None` if it never did.
+    /// The best prices that the exchange shows.
     #[must_use]
-    pub fn age_of(&self, touch: (Ticks, Ticks), now: Mono) -> Option<Span> {
+    pub fn touch(&self) -> Option<(Ticks, Ticks)> {
+        self.touches.back().map(|(_, bid, ask)| (*bid, *ask))
+    }
+
+    /// For how long the process has believed in best prices that the exchange does not show; zero while it shows them, `None`
+    /// before it believed in any. While it believes in none, what it believed last counts.
+    pub fn wrong_for(&mut self, belief: Option<(Ticks, Ticks)>, now: Mono) -> Option<Span> {
+        let before = self.believed.map(|(touch, _)| touch);
+        if let Some(touch) = belief.filter(|touch| Some(*touch) != before) {
+            self.believed = Some((touch, now));
+        }
+        let (touch, adopted_at) = self.believed?;
+        let shown_until = self.shown_until(touch, now).unwrap_or(adopted_at);
+        Some(now.since(shown_until.max(adopted_at)))
+    }
+
+    /// Until when the exchange showed this touch; `None` if it never did.
+    fn shown_until(&self, touch: (Ticks, Ticks), now: Mono) -> Option<Mono> {
         let mut until = now;
         for (at, bid, ask) in self.touches.iter().rev() {
             if (*bid, *ask) == touch {
-                return Some(now.since(until));
+                return Some(until);
             }
             until = *at;
         }
         None
-    }
-
-    /// The same of what the process believes, or last believed while it believes in nothing.
-    pub fn age_of_belief(&mut self, belief: Option<(Ticks, Ticks)>, now: Mono) -> Option<Span> {
-        self.believed = belief.or(self.believed);
-        self.age_of(self.believed?, now)
     }
 
     /// What of the process's books differs from the exchange's, and which promise that breaks.

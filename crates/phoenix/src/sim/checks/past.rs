@@ -48,6 +48,18 @@ impl Past {
             .any(|(f, ended)| is_it(f) && ended.is_none_or(|at| now.since(at) <= within))
     }
 
+    /// Whether the exchange asked to be left alone, and how long it asked that for is not over.
+    #[must_use]
+    pub fn is_kept_away(&self, now: Mono, within: Span) -> bool {
+        self.faults.iter().any(|(fault, ended)| {
+            let (Fault::Ban { retry_after_s } | Fault::RateLimit { retry_after_s }) = fault else {
+                return false;
+            };
+            let asked = Span::from_secs((*retry_after_s).into());
+            ended.is_none_or(|at| now.since(at) <= asked.saturating_add(within))
+        })
+    }
+
     /// By how much the exchange lied about the position, now or a moment ago.
     #[must_use]
     pub fn lie(&self, now: Mono, within: Span) -> Lots {
