@@ -461,7 +461,11 @@ mod tests {
         #[test]
         fn an_hour_begins_its_payments_where_the_one_before_ends_them(
             // Of the years 1685 to 2255: what a clock can say, without the clamps at the ends of the range.
-            time in -9_000_000_000_000_000_000..9_000_000_000_000_000_000_i64,
+            time in prop_oneof![
+                -9_000_000_000_000_000_000..9_000_000_000_000_000_000_i64,
+                // And where one half-hour touches the next.
+                (-4_000_000..4_000_000_i64, -2..3_i64).prop_map(|(half, by)| half * 1_800_000_000_000 + by),
+            ],
         ) {
             let (time, hour) = (Wall(time), FundingHour::of(Wall(time)));
             prop_assert!(FundingHour(hour.0 - 1).end() <= time && time < hour.end());

@@ -259,10 +259,10 @@ mod tests {
         #[test]
         fn a_suspicion_lies_between_its_bounds_and_a_silence_just_survived_is_not_suspect_again(
             times in prop::collection::vec(prop_oneof![
-                20 => 1_000_000..200_000_000_i64,
-                2 => 200_000_000..4_000_000_000_i64,
+                600 => 1_000_000..200_000_000_i64,
+                6 => 200_000_000..1_500_000_000_i64,
                 1 => 0..=i64::MAX,
-            ], 1..400),
+            ], 1..600),
         ) {
             let mut rhythm = Rhythm::default();
             let mut now = Mono(0);

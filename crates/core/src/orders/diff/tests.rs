@@ -755,8 +755,7 @@ fn step_without_crossing(
         let touch = Ticks(mid + place.side.sign());
         prop_assert!(place.side.is_better(touch, place.slot.price));
         let opposite = world.tracker.side(place.side.opposite());
-        let is_gone = |id| plan.cancels.iter().any(|c| c.id == id);
-        for order in opposite.iter().filter(|o| !is_gone(o.id)) {
+        for order in opposite {
             let apart = (order.price_wanted().0 - place.slot.price.0) * place.side.sign();
             prop_assert!(apart > 0, "{place:?} against {order:?}");
         }
