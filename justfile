@@ -32,6 +32,10 @@ idle-cost:
 clients:
     bash crates/phoenix/tests/clients/run.sh
 
+# Fuzzes one target, e.g. `just fuzz orders 300` (nightly toolchain and cargo-fuzz needed; what it finds belongs into fuzz/corpus/<target>).
+fuzz target seconds="300":
+    bash fuzz/run {{target}} {{seconds}}
+
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo fmt --all --check

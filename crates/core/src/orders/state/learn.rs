@@ -277,7 +277,9 @@ impl Order {
         }
         self.trade_id_max = trade_id;
         self.raise_filled(self.booked.saturating_add(size).min(self.size_max()), now);
-        self.booked = self.booked.saturating_add(size).min(self.filled);
+        // A synchronised position may contain more than was ever reported of an order that vanished.
+        let booked = self.booked.saturating_add(size).min(self.filled);
+        self.booked = self.booked.max(booked);
         match self.end {
             None => self.note_existence(),
             Some(End::Final(_)) => {}

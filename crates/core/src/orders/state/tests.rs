@@ -595,3 +595,27 @@ fn an_open_order_seen_before_patience_ended_may_still_be_amended() {
     listed.apply(Input::Listed(&line, at(5_300)), at(5_400));
     assert_eq!(listed.exposure(), Lots(10));
 }
+
+#[test]
+fn a_trade_of_an_order_that_vanished_never_takes_back_what_is_booked() {
+    let mut order = amending();
+    order.on_missing(at(0));
+    order.apply(Input::Query(&refused(Why::NoSuchOrder)), at(5_000));
+    order.on_position_synced(at(5_000));
+    assert_eq!((order.filled, order.booked), (Lots(0), Lots(20)));
+    // It is reported after all, as it was before the amendment, and then trades.
+    let told = report(ExchangeStatus::New, 0, 9);
+    order.apply(Input::Listed(&told, at(6_000)), at(6_000));
+    let lite = LiteFill {
+        symbol: SymbolId(0),
+        owner: Owner::Ours(ID),
+        side: Side::Buy,
+        trade_id: 5,
+        price: Ticks(1_000),
+        size: Lots(3),
+        maker: true,
+        time: Wall(9),
+    };
+    assert_eq!(order.apply(Input::Lite(&lite), at(6_100)), Lots(0));
+    assert_eq!(order.booked, Lots(20));
+}
