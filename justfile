@@ -35,6 +35,9 @@ clients:
 # Ten thousand seeds of ten simulated minutes: about half an hour on two cores.
 simulate:
     cargo run --release -- simulate --seeds 10000
+# Fuzzes one target, e.g. `just fuzz orders 300` (nightly toolchain and cargo-fuzz needed; what it finds belongs into fuzz/corpus/<target>).
+fuzz target seconds="300":
+    bash fuzz/run {{target}} {{seconds}}
 
 lint:
     cargo clippy --workspace --all-targets -- -D warnings

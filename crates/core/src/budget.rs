@@ -73,6 +73,7 @@ impl CancelBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn at(ms: i64) -> Mono {
         Mono(0).after(Span::from_millis(ms))
@@ -117,5 +118,34 @@ mod tests {
             .max();
         assert!(worst <= Some(50));
         assert!(sent.len() > 200, "{} in five minutes", sent.len());
+    }
+
+    proptest! {
+        #![proptest_config(crate::seeded(256))]
+
+        #[test]
+        fn what_is_left_and_when_agrees_with_a_list_of_all_cancels(
+            steps in prop::collection::vec((0..6_000_i64, any::<bool>()), 1..150),
+            most in 1..30_u32,
+        ) {
+            let mut budget = CancelBudget::new(most);
+            let (mut now, mut sent) = (0, alloc::vec::Vec::new());
+            for (wait, is_safety) in steps {
+                now += wait;
+                let left = budget.left(at(now));
+                prop_assert_eq!(left, most.saturating_sub(budget.used(at(now))));
+                let free = budget.next_free(at(now)).expect("a budget above zero");
+                prop_assert_eq!(free == at(now), left > 0);
+                prop_assert!(budget.left(free) > 0 && free <= at(now + 61_000));
+                if is_safety || left > 0 {
+                    budget.on_cancel(at(now));
+                    sent.push((now, is_safety));
+                }
+                // Counted at least as long as the minute that the limit speaks of, and no second longer.
+                let within = |ms: i64| sent.iter().filter(|(t, _)| now - t < ms).count();
+                let used = budget.used(at(now)) as usize;
+                prop_assert!(within(60_000) <= used && used <= within(61_000));
+            }
+        }
     }
 }

@@ -24,3 +24,14 @@ pub mod signal;
 pub mod slot;
 pub mod strategy;
 pub mod units;
+
+/// Property tests with a fixed seed, so that every run is the same run.
+#[cfg(test)]
+fn seeded(cases: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config {
+        cases,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(0x7068_6f65),
+        failure_persistence: None,
+        ..proptest::test_runner::Config::default()
+    }
+}

@@ -61,6 +61,13 @@ impl OrderIds {
         self.session
     }
 
+    /// Notes an id that the exchange shows: it is not given out any more.
+    pub const fn on_seen(&mut self, id: OrderId) {
+        if id.session == self.session && id.seq > self.seq {
+            self.seq = id.seq;
+        }
+    }
+
     /// A fresh id; `None` once the session has given out 2³² − 1 of them (years at the order limit): stop quoting.
     pub const fn next_id(&mut self) -> Option<OrderId> {
         match self.seq.checked_add(1) {

@@ -380,6 +380,7 @@ impl<T> PerSide<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn ages_are_never_negative() {
@@ -429,5 +430,48 @@ mod tests {
     fn wall_rounds_down_before_the_epoch_too() {
         assert_eq!(Wall(-1).as_millis(), -1);
         assert_eq!(Wall::from_millis(12).as_millis(), 12);
+    }
+
+    proptest! {
+        #![proptest_config(crate::seeded(256))]
+
+        #[test]
+        fn arithmetic_agrees_with_128_bits(a in any::<i64>(), b in any::<i64>()) {
+            let (sum, difference) = (i128::from(a) + i128::from(b), i128::from(a) - i128::from(b));
+            let exact = |wide: i128| i64::try_from(wide).ok().map(Lots);
+            let clamped = |wide: i128| Lots(wide.clamp(i64::MIN.into(), i64::MAX.into()) as i64);
+            prop_assert_eq!(Lots(a).checked_add(Lots(b)), exact(sum));
+            prop_assert_eq!(Lots(a).checked_sub(Lots(b)), exact(difference));
+            prop_assert_eq!(Lots(a).saturating_add(Lots(b)), clamped(sum));
+            prop_assert_eq!(Lots(a).saturating_sub(Lots(b)), clamped(difference));
+            prop_assert_eq!(Mono(a).since(Mono(b)).0, clamped(difference).0.max(0));
+            prop_assert_eq!(Mono(a).after(Span(b)).0, clamped(sum).0);
+        }
+
+        #[test]
+        fn the_sides_mirror_each_other(price in -1_000_000_i64..1_000_000, by in 0_i64..1_000_000) {
+            for side in Side::BOTH {
+                let away = side.away(Ticks(price), Ticks(by));
+                prop_assert_eq!(side.opposite().away(away, Ticks(by)), Ticks(price));
+                prop_assert_eq!(side.is_better(Ticks(price), away), by > 0);
+                prop_assert_eq!(side.signed(Lots(by)), -side.opposite().signed(Lots(by)));
+            }
+        }
+
+        #[test]
+        fn an_hour_begins_its_payments_where_the_one_before_ends_them(
+            // Of the years 1685 to 2255: what a clock can say, without the clamps at the ends of the range.
+            time in prop_oneof![
+                -9_000_000_000_000_000_000..9_000_000_000_000_000_000_i64,
+                // And where one half-hour touches the next.
+                (-4_000_000..4_000_000_i64, -2..3_i64).prop_map(|(half, by)| half * 1_800_000_000_000 + by),
+            ],
+        ) {
+            let (time, hour) = (Wall(time), FundingHour::of(Wall(time)));
+            prop_assert!(FundingHour(hour.0 - 1).end() <= time && time < hour.end());
+            prop_assert!(FundingHour::before(time).instant() <= time);
+            prop_assert!(FundingHour::before(time).next().instant() > time);
+            prop_assert!(FundingHour::settled_at(time) <= FundingHour::before(time));
+        }
     }
 }

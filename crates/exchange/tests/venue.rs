@@ -9,6 +9,8 @@ mod entry;
 mod modify;
 #[path = "venue/money.rs"]
 mod money;
+#[path = "venue/priority.rs"]
+mod priority;
 #[path = "venue/queue.rs"]
 mod queue;
 #[path = "venue/random.rs"]

@@ -199,6 +199,7 @@ impl OrderRate {
 mod tests {
     use super::*;
     use OrderPurpose::{Quote, Reduce};
+    use proptest::prelude::*;
 
     const PARAMS: AccountParams = AccountParams::new(crate::units::Quote(1));
 
@@ -328,5 +329,33 @@ mod tests {
             (rate.left(Reduce, at(6_999)), rate.left(Reduce, at(7_000))),
             (0, 240)
         );
+    }
+
+    proptest! {
+        #![proptest_config(crate::seeded(256))]
+
+        #[test]
+        fn no_fixed_window_of_the_exchange_ever_holds_more_than_the_share(
+            steps in prop::collection::vec((0..4_000_i64, 0..60_u32, any::<bool>()), 1..80),
+        ) {
+            let mut rate = OrderRate::new(&PARAMS);
+            let (mut now, mut sent) = (0, alloc::vec::Vec::new());
+            for (wait, wanted, is_quote) in steps {
+                now += wait;
+                let purpose = if is_quote { Quote } else { Reduce };
+                let n = rate.left(purpose, at(now)).min(wanted);
+                rate.on_sent(n, at(now));
+                sent.push((now, i64::from(n)));
+                // The exchange's windows are fixed; whichever they are, one that ends now or later holds this much at most.
+                let since = |from: i64| -> i64 {
+                    sent.iter().filter(|(t, _)| *t > from).map(|(_, n)| n).sum()
+                };
+                prop_assert!(since(now - 10_000) <= 240);
+                prop_assert!(since(now - 60_000) <= 960);
+                // What is said to be free then, is.
+                let free = rate.next_free(purpose, at(now)).expect("limits are not zero");
+                prop_assert!(free >= at(now) && rate.left(purpose, free) > 0);
+            }
+        }
     }
 }

@@ -122,6 +122,7 @@ fn share(part: i64, whole: i64) -> Option<Ratio> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const BASE: Span = Span::from_secs(5);
 
@@ -178,5 +179,40 @@ mod tests {
         let r = ratios(20_000, 20_000);
         assert_eq!(r.age_min(BASE, at(599)), Span::from_secs(30));
         assert_eq!(r.age_min(BASE, at(611)), BASE);
+    }
+
+    proptest! {
+        #![proptest_config(crate::seeded(256))]
+
+        #[test]
+        fn every_ratio_agrees_with_a_list_of_all_that_happened(
+            steps in prop::collection::vec((0..120_i64, 0..3_u8, 1..50_i64), 1..120),
+        ) {
+            let mut ratios = Ratios::new();
+            let (mut now, mut all) = (0, alloc::vec::Vec::new());
+            for (wait, kind, amount) in steps {
+                now += wait;
+                match kind {
+                    0 => ratios.on_placed(Lots(amount), at(now)),
+                    1 => ratios.on_canceled(Span::from_secs(amount / 5), at(now)),
+                    _ => ratios.on_filled(Lots(amount), at(now)),
+                }
+                all.push((now, kind, amount));
+                let sum = |what: u8, of: fn(i64) -> i64| -> i64 {
+                    let recent = all.iter().filter(|(t, k, _)| *k == what && now / 10 - t / 10 <= 60);
+                    recent.map(|(_, _, amount)| of(*amount)).sum()
+                };
+                let (orders, placed, filled) = (sum(0, |_| 1), sum(0, |n| n), sum(2, |n| n));
+                let young = sum(1, |n| i64::from(n / 5 < 5));
+                prop_assert_eq!(ratios.orders(at(now)), orders);
+                let naive = |part: i64, whole: i64| (whole > 0).then(|| Ratio(part * E8 / whole));
+                prop_assert_eq!(ratios.icr(at(now)), naive(young, orders));
+                let unfilled = naive(filled, placed).map(|f| Ratio((E8 - f.0).max(0)));
+                prop_assert_eq!(ratios.ufr(at(now)), unfilled);
+                let base = Span::from_secs(5);
+                let age = ratios.age_min(base, at(now));
+                prop_assert!(age >= base && age.0 <= base.0 * AGE_FACTOR_MAX);
+            }
+        }
     }
 }

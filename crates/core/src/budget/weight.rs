@@ -142,6 +142,7 @@ mod tests {
     use super::*;
     use crate::units::Quote as Money;
     use RequestPurpose::{Doubt, Quote, Routine, Safety};
+    use proptest::prelude::*;
 
     const PARAMS: AccountParams = AccountParams::new(Money(1));
 
@@ -226,5 +227,42 @@ mod tests {
             weight.on_banned(Span::ZERO, at(120_000)),
             Span::from_secs(10)
         );
+    }
+
+    proptest! {
+        #![proptest_config(crate::seeded(256))]
+
+        #[test]
+        fn what_is_allowed_agrees_with_a_list_of_requests_and_reports(
+            steps in prop::collection::vec((0..9_000_i64, 1..60_u32, prop::option::weighted(0.2, 0..2_500_u32)), 1..80),
+        ) {
+            let mut weight = Weight::new(&PARAMS);
+            let (mut now, mut sent, mut report) = (0, alloc::vec::Vec::new(), None);
+            for (wait, cost, reported) in steps {
+                now += wait;
+                if let Some(used) = reported {
+                    weight.on_reported(used, at(now));
+                    report = Some((now, sent.len(), i64::from(used)));
+                }
+                let naive = |sent: &[(i64, i64)]| -> i64 {
+                    match report {
+                        Some((t, before, used)) if now - t < 60_000 => {
+                            used + sent.iter().skip(before).map(|(_, n)| n).sum::<i64>()
+                        }
+                        // Counted in whole seconds, the running one and the sixty before it.
+                        _ => sent.iter().filter(|(t, _)| now / 1_000 - t / 1_000 <= 60).map(|(_, n)| n).sum(),
+                    }
+                };
+                prop_assert_eq!(weight.used(at(now)), naive(&sent));
+                for purpose in [RequestPurpose::Routine, RequestPurpose::Doubt, RequestPurpose::Quote, RequestPurpose::Safety] {
+                    let fits = naive(&sent) + i64::from(cost) <= weight.max(purpose);
+                    prop_assert_eq!(weight.allows(cost, purpose, at(now)), fits);
+                }
+                if weight.allows(cost, RequestPurpose::Quote, at(now)) {
+                    weight.on_sent(cost, at(now));
+                    sent.push((now, i64::from(cost)));
+                }
+            }
+        }
     }
 }

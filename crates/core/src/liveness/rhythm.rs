@@ -134,6 +134,7 @@ const fn ln_64k(n: i64) -> i64 {
 mod tests {
     use super::*;
     use alloc::vec::Vec;
+    use proptest::prelude::*;
 
     const LIMIT: Span = Span::from_millis(1_500);
 
@@ -250,5 +251,29 @@ mod tests {
             rhythm.on_interval(Span(time), Span(i64::MAX), Mono(i64::MAX));
         }
         assert_eq!(rhythm.suspect_after(LIMIT), None);
+    }
+
+    proptest! {
+        #![proptest_config(crate::seeded(256))]
+
+        #[test]
+        fn a_suspicion_lies_between_its_bounds_and_a_silence_just_survived_is_not_suspect_again(
+            times in prop::collection::vec(prop_oneof![
+                600 => 1_000_000..200_000_000_i64,
+                6 => 200_000_000..1_500_000_000_i64,
+                1 => 0..=i64::MAX,
+            ], 1..600),
+        ) {
+            let mut rhythm = Rhythm::default();
+            let mut now = Mono(0);
+            for time in times {
+                now = now.after(Span(time));
+                rhythm.on_interval(Span(time), LIMIT, now);
+                if let Some(after) = rhythm.suspect_after(LIMIT) {
+                    prop_assert!(after >= SUSPECT_MIN && after < LIMIT, "{:?}", after);
+                    prop_assert!(after.0 > time || time >= LIMIT.0, "{:?} after {}", after, time);
+                }
+            }
+        }
     }
 }

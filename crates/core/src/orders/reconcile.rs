@@ -7,7 +7,7 @@
 
 use super::state::{Doubt, Input, OrderState};
 use super::{Full, OrderTracker};
-use crate::event::{OrderReport, Outcome};
+use crate::event::OrderReport;
 use crate::order::{OrderId, Owner};
 use crate::units::{Lots, Mono, Side};
 
@@ -104,7 +104,7 @@ impl OrderTracker {
             let is_early = requested_at <= order.changed_at()
                 && matches!(order.doubt(), Some(Doubt::Cancel | Doubt::Existence));
             if !is_early {
-                self.learn(id, Input::Query(&Outcome::Accepted(*report)), now);
+                self.learn(id, Input::Listed(report, requested_at), now);
             }
             return (is_steady && !agreed).then_some(Finding::Differed(id));
         }
@@ -113,7 +113,7 @@ impl OrderTracker {
             if ended.ended_at() >= requested_at {
                 return None;
             }
-            self.learn(id, Input::Query(&Outcome::Accepted(*report)), now);
+            self.learn(id, Input::Listed(report, requested_at), now);
             return self.order(id).map(|_| Finding::Reopened(id));
         }
         match self.adopt(report, now) {

@@ -88,8 +88,10 @@ pub enum Input<'a> {
     Amend(&'a Outcome<OrderReport>),
     /// Answer to a cancel.
     Cancel(&'a Outcome<OrderReport>),
-    /// Answer to a query, or the order's line in a list of open orders.
+    /// Answer to a query.
     Query(&'a Outcome<OrderReport>),
+    /// The order's line in a list of open orders, and when the list was requested.
+    Listed(&'a OrderReport, Mono),
     /// ORDER_TRADE_UPDATE.
     Event(&'a OrderUpdate),
     /// TRADE_LITE.
@@ -148,6 +150,11 @@ pub struct Order {
     amend_answer_due: Option<Mono>,
     querying: bool,
     queries: u8,
+    /// Queries without an answer, and until when an answer to one of them may still come.
+    unanswered: u8,
+    answers_until: Mono,
+    /// Until then an answer may be that to a query of before `patient_until`, which saw too little.
+    early_until: Mono,
     cancels: u8,
 }
 
@@ -184,6 +191,9 @@ impl Order {
             amend_answer_due: None,
             querying: false,
             queries: 0,
+            unanswered: 0,
+            answers_until: now,
+            early_until: now,
             cancels: 0,
         }
     }
@@ -396,6 +406,15 @@ impl Order {
         self.querying = true;
         self.queries = self.queries.saturating_add(1);
         self.query_due = now.after(timeout);
+        if now >= self.answers_until {
+            self.unanswered = 0;
+        }
+        self.unanswered = self.unanswered.saturating_add(1);
+        // A driver reports a request without an answer by then, and never answers it later.
+        self.answers_until = now.after(timeout.max(PATIENCE));
+        if now < self.patient_until {
+            self.early_until = self.answers_until;
+        }
     }
 
     /// Puts a due query off, because enough others are on their way.
@@ -446,6 +465,7 @@ impl Order {
             Input::Amend(outcome) => self.on_amend(outcome, now),
             Input::Cancel(outcome) => self.on_cancel(outcome, now),
             Input::Query(outcome) => self.on_query(outcome, now),
+            Input::Listed(report, requested_at) => self.on_listed(report, requested_at, now),
             Input::Event(update) => self.on_event(update, now),
             Input::Lite(lite) => self.on_trade(lite.trade_id, lite.size, now),
             Input::Timeout => self.on_timeout(now),

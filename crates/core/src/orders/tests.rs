@@ -570,3 +570,15 @@ fn no_memory_is_acquired_after_the_start() {
     }
     assert_eq!(memory(&t), before);
 }
+
+#[test]
+fn an_id_that_the_exchange_shows_is_not_given_out() {
+    let mut ids = OrderIds::new(1);
+    assert_eq!(ids.next_id(), Some(id(1)));
+    ids.on_seen(id(5));
+    ids.on_seen(id(3));
+    ids.on_seen(OrderId { session: 2, seq: 9 });
+    assert_eq!(ids.next_id(), Some(id(6)));
+    ids.on_seen(id(u32::MAX));
+    assert_eq!(ids.next_id(), None);
+}

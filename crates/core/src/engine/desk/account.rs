@@ -123,6 +123,7 @@ impl Desk {
         if update.report.status.is_terminal() {
             return;
         }
+        shared.ids.on_seen(id);
         self.say(What::GhostOrder(id), actions);
         if self.tracker.adopt(&update.report, now.mono).is_err() {
             self.pull(now, shared, actions);

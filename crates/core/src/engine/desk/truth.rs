@@ -292,6 +292,9 @@ impl Desk {
             .tracker
             .on_open_orders(orders, requested_at, now.mono, |finding| {
                 is_full |= matches!(finding, Finding::Untracked(_));
+                if let Finding::Ghost(id) = finding {
+                    shared.ids.on_seen(id);
+                }
                 if let Some(what) = notice_of(finding) {
                     actions.say(Notice {
                         symbol: Some(symbol),

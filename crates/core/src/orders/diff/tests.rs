@@ -684,6 +684,91 @@ proptest! {
     }
 }
 
+/// A ladder of any shape around `mid`: distance of the first layer, then spacings, each with its size.
+fn any_ladder(mid: i64, shape: &[(i64, i64)]) -> PerSide<Vec<Slot>> {
+    let mut slots: PerSide<Vec<Slot>> = PerSide::default();
+    for side in Side::BOTH {
+        let mut distance = 0;
+        for (layer, (spacing, size)) in (1..).zip(shape) {
+            distance += spacing;
+            slots.of_mut(side).push(Slot {
+                layer,
+                price: side.away(Ticks(mid), Ticks(distance)),
+                size: Lots(*size),
+                spacing: Ticks(*spacing),
+                execute: Execute::PostOnly,
+            });
+        }
+    }
+    slots
+}
+
+proptest! {
+    #![proptest_config(crate::seeded(100))]
+
+    /// Whatever ladders were wanted before: nothing is ever placed through the market or nearer to an order of ours than the
+    /// smallest spread, and in a minute and a half exactly the last one rests, within its tolerances.
+    #[test]
+    fn any_ladder_is_reached_from_any_other_and_nothing_crosses_on_the_way(
+        ladders in prop::collection::vec(
+            (-2_000..2_000_i64, prop::collection::vec((100..600_i64, 8..60_i64), 1..14), 0..9_000_i64),
+            2..5,
+        ),
+    ) {
+        let mut world = World::new();
+        let mut last = None;
+        for (offset, shape, wait_ms) in &ladders {
+            let mid = MID + offset;
+            world.fill_crossed(mid - 1, mid + 1);
+            let slots = any_ladder(mid, shape);
+            step_without_crossing(&mut world, &slots, mid)?;
+            world.wait(*wait_ms);
+            last = Some((slots, mid));
+        }
+        let (slots, mid) = last.expect("at least one");
+        for _ in 0..90 {
+            world.wait(1_000);
+            step_without_crossing(&mut world, &slots, mid)?;
+        }
+        for side in Side::BOTH {
+            let orders = world.tracker.side(side);
+            let wanted = slots.of(side);
+            prop_assert_eq!(orders.len(), wanted.len(), "{:?} for {:?}", orders, wanted);
+            for (order, slot) in orders.iter().zip(wanted) {
+                let off = (order.price - slot.price).abs();
+                prop_assert!(off.0 <= (slot.spacing.0 * 9 / 10).max(10), "{:?} from {:?}", off, slot);
+                let left = order.remaining().0;
+                prop_assert!(left * 2 >= slot.size.0 && left * 4 <= slot.size.0 * 5, "{} of {:?}", left, slot);
+            }
+        }
+    }
+}
+
+/// Plans, looks at what is to be placed, and lets it happen.
+fn step_without_crossing(
+    world: &mut World,
+    slots: &PerSide<Vec<Slot>>,
+    mid: i64,
+) -> Result<(), TestCaseError> {
+    let plan = world.plan(slots, mid, |_| {}, 50);
+    for place in &plan.places {
+        let touch = Ticks(mid + place.side.sign());
+        prop_assert!(place.side.is_better(touch, place.slot.price));
+        let opposite = world.tracker.side(place.side.opposite());
+        for order in opposite {
+            let apart = (order.price_wanted().0 - place.slot.price.0) * place.side.sign();
+            let is_going = order.state() == OrderState::Canceling
+                || plan.cancels.iter().any(|c| c.id == order.id);
+            let least = if is_going { 1 } else { PAIR_GAP.0 };
+            prop_assert!(apart >= least, "{place:?} against {order:?}");
+        }
+    }
+    world.send(&plan);
+    prop_assert!(world.tracker.open_count() <= OPEN_MAX);
+    world.answer(mid - 1, mid + 1);
+    Ok(())
+}
+
 #[test]
 fn plans_acquire_no_memory() {
     let mut world = World::settled(MID);

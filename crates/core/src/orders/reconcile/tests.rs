@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{ExchangeStatus, Refusal, Reply, Why};
+use crate::event::{ExchangeStatus, Outcome, Refusal, Reply, Why};
 use crate::instrument::SymbolId;
 use crate::order::{Execute, NewOrder};
 use crate::orders::state::{End, PATIENCE};

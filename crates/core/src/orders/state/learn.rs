@@ -7,6 +7,15 @@ use crate::event::{
 };
 use crate::units::{Lots, Mono, Span};
 
+/// What an answer could have seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// It was surely asked for after patience had passed: what is not there now will not come.
+    All,
+    /// It may have been asked for before, and a request in doubt may have been carried out since.
+    Early,
+}
+
 impl Order {
     pub(super) fn on_place(&mut self, outcome: &Outcome<OrderReport>, now: Mono) {
         match outcome {
@@ -157,13 +166,14 @@ impl Order {
 
     pub(super) fn on_query(&mut self, outcome: &Outcome<OrderReport>, now: Mono) {
         self.querying = false;
+        let seen = self.seen_by_answer(now);
         match outcome {
             Outcome::Accepted(report) => {
                 self.absorb(report, now);
-                self.settle_by_query(now);
+                self.settle_by_query(seen, now);
             }
             Outcome::Refused(refusal) if refusal.why == Why::NoSuchOrder => {
-                self.on_not_found(now);
+                self.on_not_found(seen, now);
             }
             Outcome::Refused(refusal) => {
                 self.pace_queries(refusal.retry_after, now);
@@ -172,12 +182,36 @@ impl Order {
         }
     }
 
+    /// Takes one answer to a query into account. It counts for what it could have seen when it was asked for, not for
+    /// when it comes: answers to several queries cannot be told apart.
+    fn seen_by_answer(&mut self, now: Mono) -> Seen {
+        let seen = match now < self.early_until || now < self.patient_until {
+            true => Seen::Early,
+            false => Seen::All,
+        };
+        self.unanswered = self.unanswered.saturating_sub(1);
+        if self.unanswered == 0 {
+            self.early_until = Mono::ZERO;
+        }
+        seen
+    }
+
+    /// A line of a list of open orders.
+    pub(super) fn on_listed(&mut self, report: &OrderReport, requested_at: Mono, now: Mono) {
+        let seen = match requested_at < self.patient_until {
+            true => Seen::Early,
+            false => Seen::All,
+        };
+        self.absorb(report, now);
+        self.settle_by_query(seen, now);
+    }
+
     /// A query found it open: whatever was in doubt is settled, except an amendment that may still arrive.
-    fn settle_by_query(&mut self, now: Mono) {
+    fn settle_by_query(&mut self, seen: Seen, now: Mono) {
         if self.end.is_some() || self.doubt.is_none() {
             return;
         }
-        if self.target.is_some() && now < self.patient_until {
+        if self.target.is_some() && seen == Seen::Early {
             self.doubt = Some(Doubt::Amend);
             self.pace_queries(Span::ZERO, now);
         } else {
@@ -186,7 +220,7 @@ impl Order {
         }
     }
 
-    fn on_not_found(&mut self, now: Mono) {
+    fn on_not_found(&mut self, seen: Seen, now: Mono) {
         if self.end.is_some() {
             return;
         }
@@ -195,7 +229,7 @@ impl Order {
                 self.suspect(Doubt::Existence, now);
                 self.pace_queries(Span::ZERO, now);
             }
-        } else if now < self.patient_until {
+        } else if seen == Seen::Early {
             self.pace_queries(Span::ZERO, now);
         } else if self.confirmed {
             self.finish(End::Vanished, now);
@@ -204,11 +238,13 @@ impl Order {
         }
     }
 
-    /// The pause is not longer than patience: from then on one answer ends the doubt, and a slot waits for it.
+    /// The pause is not longer than patience: from then on one answer ends the doubt, and a slot waits for it. When patience
+    /// has passed and an answer could still be an early one, it is not longer than that.
     fn pace_queries(&mut self, retry_after: Span, now: Mono) {
         let mut pause = retry_pause(self.queries);
-        if now < self.patient_until {
-            pause = pause.min(self.patient_until.since(now));
+        let conclusive = self.patient_until.max(self.early_until);
+        if now < conclusive {
+            pause = pause.min(conclusive.since(now));
         }
         self.query_due = now.after(pause.max(retry_after));
     }
@@ -241,7 +277,9 @@ impl Order {
         }
         self.trade_id_max = trade_id;
         self.raise_filled(self.booked.saturating_add(size).min(self.size_max()), now);
-        self.booked = self.booked.saturating_add(size).min(self.filled);
+        // A synchronised position may contain more than was ever reported of an order that vanished.
+        let booked = self.booked.saturating_add(size).min(self.filled);
+        self.booked = self.booked.max(booked);
         match self.end {
             None => self.note_existence(),
             Some(End::Final(_)) => {}
@@ -349,6 +387,9 @@ impl Order {
             Doubt::Cancel | Doubt::Existence => {
                 if self.confirmed {
                     self.patient_until = self.patient_until.max(now.after(PATIENCE));
+                    if self.unanswered > 0 {
+                        self.early_until = self.answers_until;
+                    }
                 }
             }
         }

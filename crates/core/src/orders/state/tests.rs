@@ -545,3 +545,77 @@ fn refused_cancels_are_repeated_with_a_growing_pause() {
         now = next;
     }
 }
+
+#[test]
+fn an_answer_that_comes_after_patience_counts_for_when_it_was_asked_for() {
+    let absent = refused(Why::NoSuchOrder);
+    let mut order = fed(placing(), &[Input::Timeout]);
+    order.on_query_sent(at(4_900), TIMEOUT);
+    // The place was carried out after the query and within its patience: the answer could not know.
+    order.apply(Input::Query(&absent), at(5_200));
+    assert_eq!(
+        (order.state(), order.exposure()),
+        (OrderState::Unknown, Lots(10))
+    );
+    let again = order.deadline().expect("asked again");
+    assert!(again <= at(9_900), "{again:?}");
+    order.on_query_sent(again, TIMEOUT);
+    order.apply(Input::Query(&absent), again.after(Span::from_millis(50)));
+    assert_eq!(order.end(), Some(End::NotPlaced));
+}
+
+#[test]
+fn the_late_answer_to_a_query_that_timed_out_is_not_taken_for_that_to_the_next() {
+    let absent = refused(Why::NoSuchOrder);
+    let mut order = fed(placing(), &[Input::Timeout]);
+    order.on_query_sent(at(3_000), TIMEOUT);
+    order.apply(Input::Timeout, at(6_000));
+    order.on_query_sent(at(6_000), TIMEOUT);
+    order.apply(Input::Query(&absent), at(6_100));
+    assert_eq!(order.state(), OrderState::Unknown, "it may be the first");
+    // The driver has given the first one up by now.
+    order.on_query_sent(at(8_000), TIMEOUT);
+    order.apply(Input::Query(&absent), at(8_100));
+    assert_eq!(order.end(), Some(End::NotPlaced));
+}
+
+#[test]
+fn an_open_order_seen_before_patience_ended_may_still_be_amended() {
+    let open = Outcome::Accepted(report(ExchangeStatus::New, 0, 5));
+    let doubtful = || fed(amending(), &[Input::Timeout]);
+    let mut asked = doubtful();
+    asked.on_query_sent(at(4_900), TIMEOUT);
+    asked.apply(Input::Query(&open), at(5_200));
+    let mut listed = doubtful();
+    let line = report(ExchangeStatus::New, 0, 5);
+    listed.apply(Input::Listed(&line, at(4_900)), at(5_200));
+    for order in [&asked, &listed] {
+        assert_eq!(order.exposure(), Lots(20), "the larger size counts");
+    }
+    listed.apply(Input::Listed(&line, at(5_300)), at(5_400));
+    assert_eq!(listed.exposure(), Lots(10));
+}
+
+#[test]
+fn a_trade_of_an_order_that_vanished_never_takes_back_what_is_booked() {
+    let mut order = amending();
+    order.on_missing(at(0));
+    order.apply(Input::Query(&refused(Why::NoSuchOrder)), at(5_000));
+    order.on_position_synced(at(5_000));
+    assert_eq!((order.filled, order.booked), (Lots(0), Lots(20)));
+    // It is reported after all, as it was before the amendment, and then trades.
+    let told = report(ExchangeStatus::New, 0, 9);
+    order.apply(Input::Listed(&told, at(6_000)), at(6_000));
+    let lite = LiteFill {
+        symbol: SymbolId(0),
+        owner: Owner::Ours(ID),
+        side: Side::Buy,
+        trade_id: 5,
+        price: Ticks(1_000),
+        size: Lots(3),
+        maker: true,
+        time: Wall(9),
+    };
+    assert_eq!(order.apply(Input::Lite(&lite), at(6_100)), Lots(0));
+    assert_eq!(order.booked, Lots(20));
+}

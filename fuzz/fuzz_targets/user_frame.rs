@@ -1,0 +1,4 @@
+//! Hands the bytes of the fuzzer to the target; what it does stands in `src/user_frame.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| phoenix_fuzz::user_frame::run(bytes));
