@@ -21,6 +21,7 @@ bench:
     cargo bench -p phoenix --bench decode
     cargo bench -p phoenix --bench book
     cargo bench -p phoenix --bench step
+    cargo bench -p phoenix --bench flight
 
 # What the market maker alone costs on fifteen symbols at the real message rate: run the two in two terminals.
 idle-exchange:

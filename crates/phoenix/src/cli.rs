@@ -8,8 +8,10 @@ pub mod ending;
 pub mod exchange;
 pub mod exit;
 pub mod health;
+pub mod incidents;
 pub mod output;
 pub mod outside;
+pub mod replay;
 pub mod run;
 pub mod watchdog;
 
@@ -35,6 +37,8 @@ enum Command {
     Exchange(exchange::ExchangeArgs),
     Drill(drill::DrillArgs),
     Health(health::HealthArgs),
+    Replay(replay::ReplayArgs),
+    Incidents(incidents::IncidentsArgs),
     CheckConfig(check_config::Args),
     Emergency(emergency::EmergencyArgs),
 }
@@ -62,6 +66,8 @@ pub fn main() -> ExitCode {
         Command::Exchange(args) => exchange::main(&args).into(),
         Command::Drill(args) => drill::main(&args).into(),
         Command::Health(args) => health::main(&args),
+        Command::Replay(args) => replay::main(&args).into(),
+        Command::Incidents(args) => incidents::main(&args).into(),
         Command::CheckConfig(args) => check_config::main(&args).into(),
         Command::Emergency(args) => emergency::main(&args).into(),
     }
