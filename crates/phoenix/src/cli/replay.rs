@@ -277,6 +277,9 @@ fn difference_text(report: &Report, difference: &Difference) -> String {
             lines.push(format!("  {name} → {} more", actions.len() - ACTIONS_MAX));
         }
     }
+    if report.unfinished == Some(difference.event) {
+        lines.push("  the live session ended within this event too".to_owned());
+    }
     if report.header.version != env!("CARGO_PKG_VERSION") {
         lines.push(format!(
             "  the record is of phoenix {}, this is {}: a changed decision may be meant",

@@ -166,6 +166,12 @@ impl Recorder {
         fault.encode(&mut self.sink);
     }
 
+    /// Whether something waits to be handed over.
+    #[must_use]
+    pub fn has_entries(&self) -> bool {
+        !self.is_over && !self.sink.bytes.is_empty()
+    }
+
     /// Whether the segment is long or old enough to be closed.
     #[inline]
     #[must_use]
@@ -242,7 +248,7 @@ pub(super) fn encode_actions(actions: &[Action], now: Now, out: &mut Sink) {
 /// What was recorded up to a panic that ends the thread is handed over too: the event that it was about comes last.
 impl Drop for Recorder {
     fn drop(&mut self) {
-        if !self.is_over && !self.sink.bytes.is_empty() {
+        if self.has_entries() {
             self.hand_over();
         }
     }

@@ -64,9 +64,16 @@ impl Pilot {
     pub fn refresh_view(&mut self, now: Now, actions: &mut Actions) {
         let mark = actions.as_slice().len();
         let lost = contain::refresh_view(&mut self.engine, now, actions);
-        if let Some(flight) = self.flight.as_mut().filter(|_| !lost.is_empty()) {
+        let Some(flight) = &mut self.flight else {
+            return;
+        };
+        if !lost.is_empty() {
             let asked = actions.as_slice().get(mark..).unwrap_or_default();
             flight.on_view_panicked(now, &lost, asked);
+        }
+        // While nothing happens, what happened last is handed over all the same.
+        if flight.is_due(now.mono) {
+            flight.close_segment(self.engine.digest());
         }
     }
 
@@ -93,5 +100,17 @@ impl Pilot {
     #[must_use]
     pub const fn view(&self) -> &View {
         self.engine.view()
+    }
+}
+
+/// The record's last segment has the state at the end. After a panic outside of a desk that state is nothing: the record
+/// then ends with the event in which it happened.
+impl Drop for Pilot {
+    fn drop(&mut self) {
+        if let Some(flight) = self.flight.as_mut().filter(|f| f.has_entries())
+            && !std::thread::panicking()
+        {
+            flight.close_segment(self.engine.digest());
+        }
     }
 }
