@@ -5,13 +5,48 @@
 
 pub mod asked;
 pub mod event;
+mod market;
 mod terms;
 
+use phoenix_core::engine::SYMBOLS_MAX;
+use phoenix_core::instrument::SymbolId;
 use phoenix_core::units::{Mono, Now, Wall};
+
+/// Instants of the exchange are whole milliseconds.
+const MILLI: i64 = 1_000_000;
 
 /// Bytes that are no value of the type asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bad;
+
+/// What market data said of a symbol last: ids and prices are written as their distance from these.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Last {
+    /// Update id of the book.
+    pub update_id: i64,
+    /// Trade id.
+    pub trade_id: i64,
+    /// Price, ticks.
+    pub price: i64,
+}
+
+/// The same of every symbol; writer and reader keep it alike, from the beginning of a segment on.
+#[derive(Debug)]
+pub(super) struct Memory([Last; SYMBOLS_MAX]);
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self([Last::default(); SYMBOLS_MAX])
+    }
+}
+
+impl Memory {
+    /// Symbols beyond the engine's bound share a place, which costs bytes and nothing else.
+    #[inline]
+    pub(super) fn of(&mut self, symbol: SymbolId) -> &mut Last {
+        &mut self.0[usize::from(symbol.0) % SYMBOLS_MAX]
+    }
+}
 
 /// Where values are written.
 #[derive(Debug, Default)]
@@ -20,9 +55,20 @@ pub struct Sink {
     pub bytes: Vec<u8>,
     /// Instants are written as their distance from this one.
     pub now: Now,
+    pub(super) memory: Memory,
 }
 
 impl Sink {
+    /// Begins anew in `bytes`, whose contents are forgotten.
+    #[must_use]
+    pub fn reusing(mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        Self {
+            bytes,
+            ..Self::default()
+        }
+    }
+
     #[inline]
     pub(super) fn byte(&mut self, byte: u8) {
         self.bytes.push(byte);
@@ -57,6 +103,7 @@ pub struct Input<'a> {
     bytes: &'a [u8],
     /// Instants are distances from this one.
     pub now: Now,
+    pub(super) memory: Memory,
 }
 
 impl<'a> Input<'a> {
@@ -66,6 +113,7 @@ impl<'a> Input<'a> {
         Self {
             bytes,
             now: Now::default(),
+            memory: Memory::default(),
         }
     }
 
@@ -255,13 +303,35 @@ impl Code for Mono {
     }
 }
 
+/// Whole milliseconds near the event's own instant are even numbers; anything else follows a one.
 impl Code for Wall {
     #[inline]
     fn encode(&self, out: &mut Sink) {
-        out.signed(self.0.wrapping_sub(out.now.wall.0));
+        let (own, now) = (self.0.div_euclid(MILLI), out.now.wall.0.div_euclid(MILLI));
+        match i32::try_from(own.wrapping_sub(now)) {
+            Ok(distance) if self.0.rem_euclid(MILLI) == 0 => {
+                let distance = i64::from(distance);
+                out.varint(((distance << 1) ^ (distance >> 63)).cast_unsigned() << 1);
+            }
+            Ok(_) | Err(_) => {
+                out.varint(1);
+                out.signed(self.0.wrapping_sub(out.now.wall.0));
+            }
+        }
     }
     fn decode(input: &mut Input<'_>) -> Result<Self, Bad> {
-        Ok(Self(input.now.wall.0.wrapping_add(input.signed()?)))
+        let first = input.varint()?;
+        if first == 1 {
+            return Ok(Self(input.now.wall.0.wrapping_add(input.signed()?)));
+        }
+        let folded = first >> 1;
+        let distance = (folded >> 1).cast_signed() ^ -((folded & 1).cast_signed());
+        let now = input.now.wall.0.div_euclid(MILLI);
+        let milli = now.checked_add(distance).ok_or(Bad)?;
+        (first & 1 == 0)
+            .then(|| milli.checked_mul(MILLI).map(Self))
+            .flatten()
+            .ok_or(Bad)
     }
 }
 

@@ -100,7 +100,7 @@ impl Recorder {
         status: Arc<Status>,
     ) -> Self {
         Self {
-            sink: fresh(Vec::with_capacity(SEGMENT_BYTES + ENTRY_BYTES)),
+            sink: Sink::reusing(Vec::with_capacity(SEGMENT_BYTES + ENTRY_BYTES)),
             asked: Sink::default(),
             to_writer,
             spare,
@@ -193,11 +193,12 @@ impl Recorder {
     }
 
     fn hand_over(&mut self) {
+        // A segment can be read by itself: what is written does not depend on the one before.
         let next = self
             .spare
             .try_recv()
             .unwrap_or_else(|_| Vec::with_capacity(SEGMENT_BYTES + ENTRY_BYTES));
-        let full = std::mem::replace(&mut self.sink, fresh(next));
+        let full = std::mem::replace(&mut self.sink, Sink::reusing(next));
         let block = Block {
             raw: full.bytes,
             first_event: self.first_event,
@@ -224,15 +225,6 @@ impl Recorder {
             self.missed += 1;
             self.status.missed.store(self.missed, Ordering::Relaxed);
         }
-    }
-}
-
-/// Instants of a segment are told from zero on, so that it can be read by itself.
-fn fresh(mut bytes: Vec<u8>) -> Sink {
-    bytes.clear();
-    Sink {
-        bytes,
-        now: Now::default(),
     }
 }
 

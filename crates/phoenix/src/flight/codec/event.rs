@@ -1,15 +1,15 @@
 //! Owns the bytes of everything that is said to the engine; what an event borrows is read into lists that the reader
 //! keeps and fills anew.
 
-use super::{Bad, Code, Input, Sink};
+use super::{Bad, Code, Input, Sink, market};
 use phoenix_core::event::{
-    Account, AccountUpdate, BookTicker, Config, DepthSnapshot, DepthUpdate, Event, FundingPage,
-    FundingPayment, Level, Market, OrderReport, Outcome, PositionReport, Reply, TradeReport,
+    Account, AccountUpdate, BookTicker, Config, Event, FundingPage, FundingPayment, Level,
+    OrderReport, Outcome, PositionReport, Reply, TradeReport,
 };
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::order::OrderId;
 use phoenix_core::params::SymbolParams;
-use phoenix_core::units::{Lots, Mono, Ticks, Wall};
+use phoenix_core::units::Mono;
 
 /// What the last event that was read borrows.
 #[derive(Debug, Default)]
@@ -28,10 +28,10 @@ pub struct Lists {
 pub fn encode(event: &Event<'_>, out: &mut Sink) {
     match event {
         Event::Wakeup => out.byte(0),
-        Event::Market(symbol, market) => {
+        Event::Market(symbol, said) => {
             out.byte(1);
             symbol.encode(out);
-            encode_market(market, out);
+            market::encode(*symbol, said, out);
         }
         Event::Account(account) => {
             out.byte(2);
@@ -66,7 +66,7 @@ pub fn decode<'a>(input: &mut Input<'_>, lists: &'a mut Lists) -> Result<Event<'
         0 => Event::Wakeup,
         1 => {
             let symbol = SymbolId::decode(input)?;
-            Event::Market(symbol, decode_market(input, lists)?)
+            Event::Market(symbol, market::decode(symbol, input, &mut lists.levels)?)
         }
         2 => Event::Account(decode_account(input, lists)?),
         3 => Event::Reply(decode_reply(input, lists)?),
@@ -75,156 +75,6 @@ pub fn decode<'a>(input: &mut Input<'_>, lists: &'a mut Lists) -> Result<Event<'
         6 => Event::Config(decode_config(input, lists)?),
         _ => return Err(Bad),
     })
-}
-
-// ------------------------------------------------------------------ market
-
-fn encode_market(market: &Market<'_>, out: &mut Sink) {
-    match market {
-        Market::Depth(update) => {
-            out.byte(0);
-            encode_depth(update, out);
-        }
-        Market::Snapshot(snapshot) => {
-            out.byte(1);
-            encode_snapshot(snapshot, out);
-        }
-        Market::SnapshotFailed(refusal) => {
-            out.byte(2);
-            refusal.encode(out);
-        }
-        Market::BookTicker(ticker) => {
-            out.byte(3);
-            ticker.encode(out);
-        }
-        Market::Trade(trade) => {
-            out.byte(4);
-            trade.encode(out);
-        }
-        Market::Mark(mark) => {
-            out.byte(5);
-            mark.encode(out);
-        }
-        Market::Status(status) => {
-            out.byte(6);
-            status.encode(out);
-        }
-        Market::Malformed(stream, why) => {
-            out.byte(7);
-            stream.encode(out);
-            why.encode(out);
-        }
-    }
-}
-
-fn decode_market<'a>(input: &mut Input<'_>, lists: &'a mut Lists) -> Result<Market<'a>, Bad> {
-    Ok(match input.byte()? {
-        0 => Market::Depth(decode_depth(input, &mut lists.levels)?),
-        1 => Market::Snapshot(decode_snapshot(input, &mut lists.levels)?),
-        2 => Market::SnapshotFailed(Code::decode(input)?),
-        3 => Market::BookTicker(Code::decode(input)?),
-        4 => Market::Trade(Code::decode(input)?),
-        5 => Market::Mark(Code::decode(input)?),
-        6 => Market::Status(Code::decode(input)?),
-        7 => Market::Malformed(Code::decode(input)?, Code::decode(input)?),
-        _ => return Err(Bad),
-    })
-}
-
-fn encode_depth(update: &DepthUpdate<'_>, out: &mut Sink) {
-    let DepthUpdate {
-        first_id,
-        last_id,
-        prev_id,
-        event_time,
-        transact_time,
-        bids,
-        asks,
-    } = update;
-    // Nearly always a few steps apart.
-    out.signed(*last_id);
-    out.signed(last_id.wrapping_sub(*first_id));
-    out.signed(first_id.wrapping_sub(*prev_id));
-    event_time.encode(out);
-    out.signed(event_time.0.wrapping_sub(transact_time.0));
-    encode_sides(bids, asks, out);
-}
-
-fn decode_depth<'a>(
-    input: &mut Input<'_>,
-    levels: &'a mut Vec<Level>,
-) -> Result<DepthUpdate<'a>, Bad> {
-    let last_id = input.signed()?;
-    let first_id = last_id.wrapping_sub(input.signed()?);
-    let prev_id = first_id.wrapping_sub(input.signed()?);
-    let event_time = Wall::decode(input)?;
-    let transact_time = Wall(event_time.0.wrapping_sub(input.signed()?));
-    let (bids, asks) = decode_sides(input, levels)?;
-    Ok(DepthUpdate {
-        first_id,
-        last_id,
-        prev_id,
-        event_time,
-        transact_time,
-        bids,
-        asks,
-    })
-}
-
-fn encode_snapshot(snapshot: &DepthSnapshot<'_>, out: &mut Sink) {
-    let DepthSnapshot {
-        last_id,
-        transact_time,
-        bids,
-        asks,
-    } = snapshot;
-    last_id.encode(out);
-    transact_time.encode(out);
-    encode_sides(bids, asks, out);
-}
-
-fn decode_snapshot<'a>(
-    input: &mut Input<'_>,
-    levels: &'a mut Vec<Level>,
-) -> Result<DepthSnapshot<'a>, Bad> {
-    let last_id = Code::decode(input)?;
-    let transact_time = Code::decode(input)?;
-    let (bids, asks) = decode_sides(input, levels)?;
-    Ok(DepthSnapshot {
-        last_id,
-        transact_time,
-        bids,
-        asks,
-    })
-}
-
-/// Prices as steps from the one before: neighbours in a book are near.
-fn encode_sides(bids: &[Level], asks: &[Level], out: &mut Sink) {
-    out.varint(bids.len() as u64);
-    out.varint(asks.len() as u64);
-    let mut last = 0_i64;
-    for Level { price, size } in bids.iter().chain(asks) {
-        out.signed(price.0.wrapping_sub(last));
-        out.signed(size.0);
-        last = price.0;
-    }
-}
-
-fn decode_sides<'a>(
-    input: &mut Input<'_>,
-    levels: &'a mut Vec<Level>,
-) -> Result<(&'a [Level], &'a [Level]), Bad> {
-    let (bids, asks) = (input.length()?, input.length()?);
-    levels.clear();
-    let mut last = 0_i64;
-    for _ in 0..bids.saturating_add(asks) {
-        last = last.wrapping_add(input.signed()?);
-        levels.push(Level {
-            price: Ticks(last),
-            size: Lots(input.signed()?),
-        });
-    }
-    levels.split_at_checked(bids).ok_or(Bad)
 }
 
 // ------------------------------------------------------------------ account

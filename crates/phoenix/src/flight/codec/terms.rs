@@ -5,8 +5,8 @@ use phoenix_core::engine::contain::DeskFault;
 use phoenix_core::event::{
     AccountReason, BalanceReport, BookTicker, ContractStatus, ExchangeStatus, Execution, Fill,
     FundingPayment, Level, Link, LinkState, LiteFill, Malformed, MarkPrice, Operator, OrderCounts,
-    OrderReport, OrderUpdate, PositionReport, Refusal, Resume, Stream, Trade, TradeReport,
-    TradesFrom, Why,
+    OrderReport, OrderUpdate, PositionReport, Refusal, Resume, Stream, TradeReport, TradesFrom,
+    Why,
 };
 use phoenix_core::instrument::{Instrument, SymbolId};
 use phoenix_core::notice::{BookLoss, Doubt, HaltReason, Notice, What};
@@ -77,7 +77,6 @@ codec!(struct NewOrder { symbol, id, side, price, size, execute });
 codec!(struct Amendment { symbol, id, side, price, size, execute });
 codec!(struct Level { price, size });
 codec!(struct BookTicker { update_id, event_time, bid, ask });
-codec!(struct Trade { id, event_time, price, size, aggressor });
 codec!(struct MarkPrice { event_time, mark, index, funding_rate, next_funding });
 codec!(struct OrderReport {
     symbol, owner, exchange_id, side, price, size, filled, status, reduce_only, time,

@@ -22,8 +22,8 @@ fn input(bytes: &[u8]) -> Input<'_> {
 
 fn sink() -> Sink {
     Sink {
-        bytes: Vec::new(),
         now: NOW,
+        ..Sink::default()
     }
 }
 
@@ -266,4 +266,7 @@ fn near_numbers_are_short() {
     Mono(NOW.mono.0 - 60).encode(&mut out);
     (-3_i64).encode(&mut out);
     assert_eq!(out.bytes.len(), 2);
+    // Whole milliseconds of the exchange, a few before: one byte.
+    Wall::from_millis(NOW.wall.as_millis() - 7).encode(&mut out);
+    assert_eq!(out.bytes.len(), 3);
 }
