@@ -172,14 +172,18 @@ impl Recorder {
         !self.is_over && !self.sink.bytes.is_empty()
     }
 
-    /// Whether the segment is long or old enough to be closed.
+    /// Whether the segment is so long that it must be closed.
     #[inline]
     #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.sink.bytes.len() >= SEGMENT_BYTES
+    }
+
+    /// Whether the segment is old enough to be closed at the next occasion.
+    #[must_use]
     pub fn is_due(&self, now: Mono) -> bool {
-        let is_old = self
-            .opened_at
-            .is_some_and(|at| now.since(at) >= SEGMENT_SPAN);
-        is_old || self.sink.bytes.len() >= SEGMENT_BYTES
+        self.opened_at
+            .is_some_and(|at| now.since(at) >= SEGMENT_SPAN)
     }
 
     /// Closes the segment with the engine's state and hands it over.

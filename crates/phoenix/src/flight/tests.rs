@@ -344,6 +344,7 @@ fn small(folder: &Path) -> (PathBuf, Vec<u8>) {
         session.tell(&Event::Operator(Operator::Resume));
         session.now.mono = session.now.mono.after(Span::from_secs(2));
         session.tell(&Event::Wakeup);
+        session.look();
     }
     closed(flight, session);
     let file = files(folder).pop().expect("one file");

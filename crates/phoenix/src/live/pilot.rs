@@ -51,7 +51,8 @@ impl Pilot {
             return;
         };
         flight.on_actions(&lost, actions.as_slice().get(mark..).unwrap_or_default());
-        if flight.is_due(now.mono) {
+        // A digest takes as long as some steps, and what was asked for is not carried out yet: only a full one is closed here.
+        if flight.is_full() {
             flight.close_segment(self.engine.digest());
         }
     }
@@ -71,7 +72,7 @@ impl Pilot {
             let asked = actions.as_slice().get(mark..).unwrap_or_default();
             flight.on_view_panicked(now, &lost, asked);
         }
-        // While nothing happens, what happened last is handed over all the same.
+        // Nothing waits to be carried out now.
         if flight.is_due(now.mono) {
             flight.close_segment(self.engine.digest());
         }

@@ -98,7 +98,15 @@ impl Session {
             if round % 30 == 29 {
                 self.fill();
             }
+            self.look();
         }
+    }
+
+    /// The view is made, and what is due is handed over, as the shell does.
+    pub fn look(&mut self) {
+        let mut actions = Actions::default();
+        self.pilot.refresh_view(self.now, &mut actions);
+        assert_eq!(actions.as_slice(), []);
     }
 
     fn levels(&self) -> (Vec<Level>, Vec<Level>) {
