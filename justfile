@@ -21,6 +21,7 @@ bench:
     cargo bench -p phoenix --bench decode
     cargo bench -p phoenix --bench book
     cargo bench -p phoenix --bench step
+    cargo bench -p phoenix --bench flight
 
 # What the market maker alone costs on fifteen symbols at the real message rate: run the two in two terminals.
 idle-exchange:
@@ -35,6 +36,7 @@ clients:
 # Ten thousand seeds of ten simulated minutes: about half an hour on two cores.
 simulate:
     cargo run --release -- simulate --seeds 10000
+
 # Fuzzes one target, e.g. `just fuzz orders 300` (nightly toolchain and cargo-fuzz needed; what it finds belongs into fuzz/corpus/<target>).
 fuzz target seconds="300":
     bash fuzz/run {{target}} {{seconds}}

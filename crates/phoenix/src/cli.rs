@@ -8,8 +8,10 @@ pub mod ending;
 pub mod exchange;
 pub mod exit;
 pub mod health;
+pub mod incidents;
 pub mod output;
 pub mod outside;
+pub mod replay;
 pub mod run;
 pub mod simulate;
 pub mod watchdog;
@@ -37,6 +39,8 @@ enum Command {
     Drill(drill::DrillArgs),
     Simulate(simulate::SimulateArgs),
     Health(health::HealthArgs),
+    Replay(replay::ReplayArgs),
+    Incidents(incidents::IncidentsArgs),
     CheckConfig(check_config::Args),
     Emergency(emergency::EmergencyArgs),
 }
@@ -65,6 +69,8 @@ pub fn main() -> ExitCode {
         Command::Drill(args) => drill::main(&args).into(),
         Command::Simulate(args) => simulate::main(&args).into(),
         Command::Health(args) => health::main(&args),
+        Command::Replay(args) => replay::main(&args).into(),
+        Command::Incidents(args) => incidents::main(&args).into(),
         Command::CheckConfig(args) => check_config::main(&args).into(),
         Command::Emergency(args) => emergency::main(&args).into(),
     }

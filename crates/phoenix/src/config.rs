@@ -165,6 +165,8 @@ pub struct GlobalConfig {
     pub credentials_file: Option<PathBuf>,
     pub state_dir: PathBuf,
     pub journal_keep_days: u32,
+    pub flight: bool,
+    pub flight_keep_mb: u32,
     pub total_notional_max: Decimal,
     pub quote_interval: Duration,
     pub halt: Duration,

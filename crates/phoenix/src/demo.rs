@@ -14,7 +14,7 @@ use crate::serve::launch::Launch;
 use anyhow::{Context as _, Result};
 use phoenix_exchange::api::AccountId;
 use secrecy::SecretString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,8 @@ pub struct Play {
     pub seconds: Option<Duration>,
     /// Seed of the faults that are played, if any.
     pub faults: Option<u64>,
+    /// Folder of the flight record, if one is wanted.
+    pub flight: Option<PathBuf>,
 }
 
 /// A running embedded exchange and what is needed to trade on it.
@@ -164,6 +166,7 @@ pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage, Outcome)> {
         market,
         seconds,
         faults,
+        flight,
     } = play;
     let symbols = launch.symbols.clone();
     let stage = stage(launch)?;
@@ -186,6 +189,7 @@ pub fn run(play: Play, state_dir: &Path) -> Result<(Finished, Stage, Outcome)> {
         clear_halt: false,
         seconds,
         log_level: None,
+        flight,
     };
     let Some(seed) = faults else {
         return Ok((session::run(setup)?, stage, Outcome::default()));

@@ -11,6 +11,8 @@ pub mod listen_key;
 pub mod notices;
 pub mod orders;
 pub mod paper;
+pub mod picture;
+pub mod pilot;
 pub mod quiet;
 pub mod reach;
 pub mod rest;

@@ -127,6 +127,7 @@ fn setup_of(stage: &Stage, seconds: u64, config: Config) -> Setup {
         clear_halt: false,
         seconds: Some(Duration::from_secs(seconds)),
         log_level: None,
+        flight: None,
     }
 }
 

@@ -49,6 +49,9 @@ pub struct DemoArgs {
     /// Speed of the replay; 2 is twice as fast.
     #[arg(long, value_name = "X", requires = "replay", value_parser = super::exchange::positive, default_value = "1")]
     pub speed: f64,
+    /// Folder for a flight record of the session, for `phoenix replay`.
+    #[arg(long, value_name = "DIR")]
+    pub flight: Option<PathBuf>,
 }
 
 /// Runs the demo; what it leaves on disk goes with it.
@@ -91,6 +94,7 @@ fn run(args: &DemoArgs, state_dir: &Path) -> anyhow::Result<Exit> {
         market,
         seconds,
         faults: args.faults.then_some(args.seed.unwrap_or(1)),
+        flight: args.flight.clone(),
     };
     let (finished, stage, outcome) = demo::run(play, state_dir)?;
     let usage = usage::measure(EXCHANGE_THREAD);

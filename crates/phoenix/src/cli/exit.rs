@@ -7,7 +7,8 @@ pub const HELP: &str = "\
 Exit codes: 0 as designed; 1 unexpected failure; 2 bad configuration, arguments or keys;
 3 another instance holds the account; 4 the venue could not be used; 5 stopped, but orders
 may still be open; 6 a panic or hang outside a symbol's logic, everything is cancelled;
-7 the watchdog gave up restarting, everything is cancelled. `health` has its own: 0 healthy, 1 warning, 2 severe.";
+7 the watchdog gave up restarting, everything is cancelled. `health` has its own: 0 healthy, 1 warning, 2 severe;
+`replay` too: 0 the same, 1 a difference or damage, 2 not a record that can be read.";
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use crate::binance::routes;
 use crate::binance::sign::Signer;
 use crate::config::{Config, GlobalConfig, Venue};
 use crate::demo::{self, Stage};
+use crate::flight;
 use crate::live::session::{self, Setup};
 use crate::live::usage::{self, EXCHANGE_THREAD};
 use crate::logging::{self, LogOptions, Logging};
@@ -186,6 +187,8 @@ fn run(args: &RunArgs, config: Config, target: &Target, logging: &Logging) -> Ex
         );
     }
     let journal = config.global.state_dir.join("journal.db");
+    let flight = config.global.state_dir.join(flight::FOLDER);
+    let flight = config.global.flight.then_some(flight);
     let outcome = session::run(Setup {
         config,
         config_path: Some(args.config.clone()),
@@ -197,6 +200,7 @@ fn run(args: &RunArgs, config: Config, target: &Target, logging: &Logging) -> Ex
         clear_halt: args.clear_halt,
         seconds: args.seconds.map(Duration::from_secs_f64),
         log_level: Some(logging.level()),
+        flight,
     });
     let exit = match outcome {
         Ok(finished) => {

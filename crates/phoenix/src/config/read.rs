@@ -137,6 +137,8 @@ impl Group<'_, '_, '_> {
             credentials_file: self.path("credentials_file"),
             state_dir: self.path("state_dir").unwrap_or_default(),
             journal_keep_days: self.int("journal_keep_days"),
+            flight: self.flag("flight"),
+            flight_keep_mb: self.int("flight_keep_mb"),
             total_notional_max: self.number("total_notional_max"),
             quote_interval: self.time("quote_interval_ms"),
             halt: self.time("halt_seconds"),

@@ -2,25 +2,29 @@
 //! slow; the hot thread never waits for it.
 
 mod ask;
+mod incidents;
 pub mod past;
 mod report;
+mod told;
+mod watch;
 
 pub use report::Sources;
 
 pub use ask::{Desk, account_now, cancel_all, open_orders};
 
 use super::books::Books;
-use super::notices::words;
 use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
+use crate::flight::recorder::Status as FlightStatus;
 use crate::heartbeat::{Pulse, Watched};
-use crate::journal::record::{Class, Halt, Notice as NoticeRecord, Record};
+use crate::incident::keeper::Keeper;
+use crate::journal::record::{Class, Record};
 use crate::journal::writer::{Backlog, Recorder};
+use incidents::Incidents;
 use phoenix_core::action::Action;
 use phoenix_core::engine::view::{SymbolView, View};
 use phoenix_core::event::Operator;
 use phoenix_core::instrument::{Instrument, SymbolId};
-use phoenix_core::notice::{HaltReason, Notice, Severity, What};
-use phoenix_core::units::{Lots, Mono, Now, Quote, Span};
+use phoenix_core::units::{Lots, Mono, Quote, Span};
 use report::{Reporter, Shown};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -95,6 +99,9 @@ pub struct Cold {
     stopping_since: Option<Instant>,
     pulse: Pulse,
     watched: Watched,
+    /// The flight record, until it has ended too early.
+    flight: Option<Arc<FlightStatus>>,
+    incidents: Incidents,
     sampled_at: Instant,
     pruned_at: Instant,
     positions: BTreeMap<SymbolId, (Lots, Quote)>,
@@ -144,6 +151,12 @@ pub struct ColdSetup {
     pub kill_file: Option<PathBuf>,
     /// Where completed work is counted.
     pub pulse: Pulse,
+    /// Session number.
+    pub session: u32,
+    /// How the flight record fares; `None` without one.
+    pub flight: Option<Arc<FlightStatus>>,
+    /// What keeps incidents; `None` where there is no thread for it.
+    pub incidents: Option<Keeper>,
     /// Length of the run, if bounded.
     pub seconds: Option<Duration>,
     /// When a drill wants this side to panic.
@@ -174,6 +187,8 @@ impl Cold {
             stopping_since: None,
             pulse: setup.pulse,
             watched: Watched::No,
+            flight: setup.flight,
+            incidents: Incidents::new(setup.incidents, setup.session),
             sampled_at: now,
             pruned_at: now,
             positions: BTreeMap::new(),
@@ -191,6 +206,12 @@ impl Cold {
     pub async fn hold(&mut self, halt: &str) {
         self.reporter.on_standing_halt(halt);
         self.tell_hot(ToHot::Operator(Operator::Kill)).await;
+    }
+
+    /// Ends this side; what it gives completes what incidents have begun, and blocks.
+    pub fn into_last_work(self) -> impl FnOnce() + Send + 'static {
+        let (mut incidents, view, books) = (self.incidents, self.view, self.books);
+        move || incidents.finish(&view, &books)
     }
 
     /// Runs until the engine has stopped.
@@ -305,6 +326,9 @@ impl Cold {
         self.pulse.on_cold_round();
         self.watch_journal();
         self.watch_watchdog();
+        self.watch_flight();
+        let now = self.desk.rest.clock().mono();
+        self.incidents.on_tick(now, &self.view, &self.books);
         self.report();
         if self.deadline.is_some_and(|at| Instant::now() >= at) {
             self.deadline = None;
@@ -374,36 +398,6 @@ impl Cold {
         }
     }
 
-    fn on_notice(&mut self, notice: &Notice, now: Now) {
-        let instrument = notice.symbol.and_then(|s| self.books.instrument(s));
-        let symbol = instrument.map(|i| i.name.clone());
-        let words = words(notice, instrument);
-        let name = symbol.as_deref().unwrap_or("-");
-        self.codes.insert(words.code);
-        match words.severity {
-            Severity::Info => tracing::info!(symbol = name, code = words.code, "{}", words.text),
-            Severity::Warning => tracing::warn!(symbol = name, code = words.code, "{}", words.text),
-            Severity::Severe | Severity::Emergency => {
-                tracing::error!(symbol = name, code = words.code, "{}", words.text);
-            }
-        }
-        if words.severity > Severity::Info {
-            self.keep_alert(format!("{name}: {}", words.text));
-        }
-        if matches!(notice.what, What::ClockDoubted(_)) {
-            // A full channel already asks for what this asks for.
-            let _ = self.clock_refused.try_send(());
-        }
-        self.record_halt(notice, symbol.as_deref(), now);
-        self.record(Record::Notice(NoticeRecord {
-            at_ms: now.wall.as_millis(),
-            level: words.severity as u8,
-            code: words.code.to_owned(),
-            symbol,
-            text: words.text,
-        }));
-    }
-
     fn on_view(&mut self, view: View) {
         self.announce_ready(&view);
         for symbol in &view.symbols {
@@ -416,27 +410,6 @@ impl Cold {
             }
         }
         self.view = view;
-    }
-
-    /// A halt that needs a person stands through restarts until it is cleared.
-    fn record_halt(&mut self, notice: &Notice, symbol: Option<&str>, now: Now) {
-        let (scope, at_ms) = (symbol.unwrap_or("*").to_owned(), now.wall.as_millis());
-        match notice.what {
-            What::Halted(HaltReason::Stopping | HaltReason::Paused, _)
-            | What::Halted(_, Some(_)) => {}
-            What::Halted(reason, None) => self.record(Record::Halt(Halt {
-                scope,
-                reason: format!("{reason:?}"),
-                since_ms: at_ms,
-                until_ms: None,
-            })),
-            What::Resumed => self.record(Record::HaltCleared {
-                scope,
-                at_ms,
-                by: "resume".to_owned(),
-            }),
-            _ => {}
-        }
     }
 
     /// Says once per symbol with which books quoting begins: they agree with the exchange by then.
@@ -458,43 +431,6 @@ impl Cold {
 
     fn record(&mut self, record: Record) {
         Self::record_in(self.recorder.as_ref(), &mut self.backlog, record);
-    }
-
-    /// A journal that cannot write says so here once, and once when it can again: its queues hide it for hours.
-    fn watch_journal(&mut self) {
-        let Some(status) = self.recorder.as_ref().map(Recorder::status) else {
-            return;
-        };
-        if status.error == self.journal_error {
-            return;
-        }
-        match &status.error {
-            Some(why) => {
-                tracing::error!(code = "journal_failed", %why, waiting = status.waiting, "the journal cannot be written: make room on the disk; records wait in memory");
-                self.codes.insert("journal_failed");
-                self.keep_alert(format!("-: the journal cannot be written: {why}"));
-            }
-            None => tracing::warn!("the journal is written again"),
-        }
-        self.journal_error = status.error;
-    }
-
-    /// The engine trades on without its watchdog: the exchange's dead-man switch stands behind it still.
-    fn watch_watchdog(&mut self) {
-        let was = std::mem::replace(&mut self.watched, self.pulse.watched());
-        if was == Watched::Gone || self.watched != Watched::Gone {
-            return;
-        }
-        const TEXT: &str = "the watchdog is gone: trading goes on under the exchange's dead-man switch alone; restart both when you can";
-        tracing::error!(code = "watchdog_gone", "{TEXT}");
-        self.on_alert("watchdog_gone", TEXT);
-        self.record(Record::Notice(NoticeRecord {
-            at_ms: self.view.now.wall.as_millis(),
-            level: Severity::Severe as u8,
-            code: "watchdog_gone".to_owned(),
-            symbol: None,
-            text: TEXT.to_owned(),
-        }));
     }
 
     /// Tells how the process fares, for its page.

@@ -6,6 +6,7 @@ pub mod faults;
 use phoenix_core::action::Actions;
 use phoenix_core::engine::{Engine, SYMBOLS_MAX};
 use phoenix_core::event::Event;
+use phoenix_core::instrument::SymbolId;
 use phoenix_core::units::Now;
 use std::backtrace::Backtrace;
 use std::future::Future;
@@ -25,26 +26,31 @@ const SECRET_CHARS_MIN: usize = 32;
 /// Own functions that are named of a backtrace.
 const FRAMES_MAX: usize = 8;
 
-/// Steps the engine. A desk that panics is discarded and the event is fed again, so that the other desks hear
-/// it: see [`phoenix_core::engine::contain`].
+/// Steps the engine; gives the desks that panicked. Such a desk is discarded and the event is fed again, so that the other
+/// desks hear it: see [`phoenix_core::engine::contain`].
 ///
 /// `AssertUnwindSafe` holds: of a lost desk only what its last completed step left is used afterwards, and
 /// what desks share is changed by single assignments: counters, limits and instants that may be one event behind.
 ///
 /// # Panics
 /// Goes on with a panic that was not in a desk's logic.
-pub fn step(engine: &mut Engine, now: Now, event: &Event<'_>, actions: &mut Actions) {
+pub fn step(
+    engine: &mut Engine,
+    now: Now,
+    event: &Event<'_>,
+    actions: &mut Actions,
+) -> Vec<SymbolId> {
     contained(engine, now, actions, |engine, actions| {
         engine.step(now, event, actions);
-    });
+    })
 }
 
 /// Brings the view up to date; a desk that panics over it is discarded like one that panics in a step.
 ///
 /// # Panics
 /// Goes on with a panic that was not in a desk's logic.
-pub fn refresh_view(engine: &mut Engine, now: Now, actions: &mut Actions) {
-    contained(engine, now, actions, |engine, _| engine.refresh_view(now));
+pub fn refresh_view(engine: &mut Engine, now: Now, actions: &mut Actions) -> Vec<SymbolId> {
+    contained(engine, now, actions, |engine, _| engine.refresh_view(now))
 }
 
 fn contained(
@@ -52,15 +58,17 @@ fn contained(
     now: Now,
     actions: &mut Actions,
     what: impl Fn(&mut Engine, &mut Actions),
-) {
+) -> Vec<SymbolId> {
+    let mut lost = Vec::new();
     // Each round discards one desk, and none comes back within it.
     for _ in 0..=SYMBOLS_MAX {
         let attempt = AssertUnwindSafe(|| what(&mut *engine, &mut *actions));
         let Err(payload) = catch_unwind(attempt) else {
-            return;
+            return lost;
         };
-        if engine.stepping().is_none() {
-            resume_unwind(payload);
+        match engine.stepping() {
+            Some(symbol) => lost.push(symbol),
+            None => resume_unwind(payload),
         }
         engine.on_desk_panicked(now, actions);
     }

@@ -5,11 +5,11 @@ mod outbox;
 mod symbols;
 
 use super::clock::Clock;
-use super::contain;
 use super::contain::faults::{self, Fault, Planned};
 use super::links::{AfterLoss, LinkEvent, LinkSlot, Target};
 use super::orders::{Answered, Desk, OrderChannel, OrderEvent};
 use super::paper::Paper;
+use super::pilot::Pilot;
 use super::tuning::Tuning;
 use super::wire::{OwnedConfig, OwnedReply, ToCold, ToHot};
 use crate::binance::contracts::Contracts;
@@ -22,7 +22,6 @@ use crate::heartbeat::{Counts, Pulse};
 use crate::net::NetError;
 use outbox::Outbox;
 use phoenix_core::action::{Action, Actions};
-use phoenix_core::engine::Engine;
 use phoenix_core::event::{
     Account, Event, Link, LinkState, Malformed, Market, Operator, OrderCounts, Outcome, Reply,
     Stream, Why,
@@ -95,7 +94,7 @@ pub struct HotSetup {
 
 /// The hot thread's state.
 pub struct Hot {
-    engine: Engine,
+    pilot: Pilot,
     actions: Actions,
     clock: Clock,
     venue: Venue,
@@ -131,7 +130,7 @@ impl Hot {
     /// [`NetError::Url`] when a stream address cannot be used.
     pub fn new(
         setup: HotSetup,
-        engine: Engine,
+        pilot: Pilot,
         orders: OrderChannel,
         from_cold: mpsc::Receiver<ToHot>,
         to_cold: mpsc::Sender<ToCold>,
@@ -148,7 +147,7 @@ impl Hot {
             slot(AfterLoss::Wait, 0x7573_6572),
         );
         let mut hot = Self {
-            engine,
+            pilot,
             actions: Actions::with_capacity(ACTIONS_CAPACITY),
             clock: setup.clock,
             venue: setup.venue,
@@ -302,7 +301,7 @@ impl Hot {
             Decoded::Event(event) => {
                 let is_over = matches!(event, Event::Account(Account::ListenKeyExpired));
                 self.actions.clear();
-                contain::step(&mut self.engine, now, &event, &mut self.actions);
+                self.pilot.step(now, &event, &mut self.actions);
                 self.counts.on_step(&self.actions);
                 let told = ToCold::of_account(&event, now);
                 self.carry_out(now);
@@ -400,7 +399,7 @@ impl Hot {
     fn step(&mut self, event: &Event<'_>) {
         let now = self.clock.now();
         self.actions.clear();
-        contain::step(&mut self.engine, now, event, &mut self.actions);
+        self.pilot.step(now, event, &mut self.actions);
         self.counts.on_step(&self.actions);
         self.carry_out(now);
     }
@@ -490,7 +489,7 @@ impl Hot {
         let now = self.clock.now();
         let mut actions = Actions::default();
         let down = Event::Link(Link::User, LinkState::Down);
-        contain::step(&mut self.engine, now, &down, &mut actions);
+        self.pilot.step(now, &down, &mut actions);
         for action in actions.as_slice() {
             // Nothing that reconnects can follow from a link that is down: no recursion.
             if !matches!(action, Action::Reconnect(_)) {
@@ -506,12 +505,12 @@ impl Hot {
         }
         self.view_at = now.mono.after(VIEW_EVERY);
         self.actions.clear();
-        contain::refresh_view(&mut self.engine, now, &mut self.actions);
+        self.pilot.refresh_view(now, &mut self.actions);
         // A dry run has nothing at the exchange that could stand on old data.
         if self.paper.is_none() {
-            self.pulse.on_view(self.engine.view());
+            self.pulse.on_view(self.pilot.view());
         }
-        let view = Box::new(self.engine.view().clone());
+        let view = Box::new(self.pilot.view().clone());
         self.tell(ToCold::View(view));
         self.carry_out(now);
     }
@@ -526,7 +525,7 @@ impl Hot {
                 Fault::Memory => faults::exhaust_memory(),
                 Fault::Strategy(fault, symbol) => {
                     if let Some(contract) = self.contracts.by_name(symbol.as_bytes()) {
-                        self.engine.inject(contract.id, fault);
+                        self.pilot.inject(contract.id, fault);
                     }
                 }
             }
@@ -534,7 +533,7 @@ impl Hot {
     }
 
     fn set_timer(&mut self) {
-        let engine_at = self.engine.next_wakeup().map(|(at, _)| at);
+        let engine_at = self.pilot.next_wakeup().map(|(at, _)| at);
         let next = engine_at.map_or(self.view_at, |at| at.min(self.view_at));
         self.timer
             .as_mut()

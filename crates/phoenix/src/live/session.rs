@@ -4,6 +4,7 @@
 mod boot;
 mod changes;
 mod end;
+mod flight;
 mod last_look;
 mod outside;
 mod page;
@@ -17,6 +18,7 @@ use super::contain::faults::{Fault, Planned, planned};
 use super::hot::{Hot, HotSetup};
 use super::links::Target;
 use super::orders::OrderChannel;
+use super::pilot::Pilot;
 use super::rest::Rest;
 use super::tuning;
 use super::wire::{TO_COLD_MAX, TO_HOT_MAX};
@@ -33,8 +35,8 @@ use crate::net::{Endpoint, NetError};
 use crate::secrets::KeyKind;
 use changes::Changes;
 use last_look::{Means, last_look};
+use phoenix_core::engine::SYMBOLS_MAX;
 use phoenix_core::engine::view::{SymbolView, View};
-use phoenix_core::engine::{Engine, SYMBOLS_MAX};
 use phoenix_core::instrument::{Instrument, SymbolId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -66,6 +68,8 @@ pub struct Setup {
     pub seconds: Option<Duration>,
     /// The log's level, which the configuration file may change.
     pub log_level: Option<LevelHandle>,
+    /// Folder of the flight record; `None` records nothing.
+    pub flight: Option<PathBuf>,
 }
 
 /// Why a run did not start.
@@ -193,6 +197,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         .await
         .map_err(|why| StartError::Venue(format!("{}: {why}", setup.venue.rest())))?;
     let booted = boot::boot(&setup, &rest).await?;
+    let recording = flight::start(&setup, &booted, &clock);
     let (to_hot, hot_inbox) = mpsc::channel(TO_HOT_MAX);
     let (to_cold, cold_inbox) = mpsc::channel(TO_COLD_MAX);
     let hot = start_hot(
@@ -211,7 +216,7 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
             rest: rest.on_another_thread(),
             ws_api,
         },
-        Engine::new(booted.session, booted.account_params),
+        Pilot::new(booted.session, booted.account_params, recording.recorder),
         hot_inbox,
         to_cold,
     )?;
@@ -276,6 +281,9 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
         },
         kill_file: booted.kill_file.clone(),
         pulse: pulse.clone(),
+        session: booted.session,
+        flight: recording.flight.as_ref().map(|flight| flight.status()),
+        incidents: recording.keeper,
         seconds: setup.seconds,
         panic_after: faults
             .iter()
@@ -288,6 +296,9 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     }
     if let Some(why) = &page.trouble {
         cold.on_alert("page_moved", why);
+    }
+    if let Some(why) = &recording.trouble {
+        cold.on_alert("flight_failed", why);
     }
     let ended = tokio::select! {
         biased; // The run's own end explains why its keepers end.
@@ -321,9 +332,10 @@ async fn run_on(setup: Setup) -> Result<Finished, StartError> {
     let (view, alerts) = (cold.view.clone(), cold.alerts.iter().cloned().collect());
     let (stop_began_ns, codes) = (cold.stop_began_ns, std::mem::take(&mut cold.codes));
     let (books, removed) = (cold.books.clone(), std::mem::take(&mut cold.removed).into());
-    drop(cold);
+    let last_work = cold.into_last_work();
     let ended = end::join(hot, ended).await;
     end::close_journal(booted.writer, booted.session, ended);
+    end::complete_record(last_work, recording.flight).await;
     Ok(Finished {
         ended,
         view,
@@ -365,7 +377,7 @@ fn ws_api_of(setup: &Setup) -> Result<Option<Target>, StartError> {
 fn start_hot(
     setup: HotSetup,
     orders: Orders,
-    engine: Engine,
+    pilot: Pilot,
     inbox: mpsc::Receiver<super::wire::ToHot>,
     to_cold: mpsc::Sender<super::wire::ToCold>,
 ) -> Result<std::thread::JoinHandle<()>, StartError> {
@@ -377,7 +389,7 @@ fn start_hot(
         .spawn(move || {
             runtime.block_on(async move {
                 let channel = OrderChannel::new(orders.rest, orders.ws_api);
-                match Hot::new(setup, engine, channel, inbox, to_cold) {
+                match Hot::new(setup, pilot, channel, inbox, to_cold) {
                     Ok(hot) => hot.run().await,
                     Err(error) => tracing::error!(%error, "the hot thread could not start"),
                 }

@@ -27,6 +27,10 @@ pub(super) const KEYS: &[Key] = rows! {
             "Folder of the journal, the instance lock, flight records and the kill file.";
         journal_keep_days: Int, Default("30"), "days", From("1", "3650"), Live,
             "How long the journal keeps finished orders, samples and notices. Fills, funding, equity and sessions are kept for good.";
+        flight: Bool, Default("true"), "", Any, Restart,
+            "Whether the session is recorded in `flight/` in `state_dir`, so that `phoenix replay` can show every decision again.";
+        flight_keep_mb: Int, Default("256"), "MiB", From("1", "1048576"), Restart,
+            "Most disk for flight records. Whole sessions are kept, the oldest is deleted first; a session that fills it alone ends its record there, with an alert. Incidents keep at most as much alive besides.";
         total_notional_max: Number, Refused, "quote", Above("0", "1000000000"), Live,
             "Largest sum over all symbols of the position, long or short, and everything that could still fill, at mid price.";
         quote_interval_ms: Time, Default("1000"), "ms", From("100", "60000"), Live,

@@ -63,7 +63,7 @@ impl Hot {
             self.join();
         }
         let mut is_fewer = false;
-        while let Some(ended) = self.engine.next_ended() {
+        while let Some(ended) = self.pilot.next_ended() {
             self.contracts.remove(ended.symbol);
             self.tell(ToCold::Ended(Box::new(ended)));
             is_fewer = true;

@@ -1,5 +1,6 @@
 //! Owns the last steps of a run: a thread that will not end is not waited for, and the journal is closed.
 
+use crate::flight::writer::Flight;
 use crate::journal::record::Record;
 use crate::journal::writer::Writer;
 use crate::live::cold::Ended;
@@ -52,6 +53,22 @@ pub(super) async fn join(hot: JoinHandle<()>, ended: Ended) -> Ended {
         tracing::error!("the hot thread panicked outside a symbol's logic");
     }
     ended
+}
+
+/// Completes incidents and flight record, in this order: a bundle takes what the record has. The hot thread is over by then.
+pub(super) async fn complete_record(
+    last_work: impl FnOnce() + Send + 'static,
+    flight: Option<Flight>,
+) {
+    let completed = tokio::task::spawn_blocking(move || {
+        last_work();
+        if let Some(flight) = flight {
+            flight.close();
+        }
+    });
+    if completed.await.is_err() {
+        tracing::warn!("a panic while the flight record was completed");
+    }
 }
 
 /// Records how the session ended and writes out what waits.
