@@ -78,7 +78,8 @@ fn the_same_events_give_the_same_actions() {
     assert!(report.is_same(), "{report:?}");
     assert_eq!((report.events, report.actions), (told.0, told.1));
     assert!(told.2 >= 36, "it traded: {} orders", told.2);
-    assert!(report.digests >= 20, "one a second: {}", report.digests);
+    // Of twenty seconds, each digest with the first look after a second is over.
+    assert!((18..=20).contains(&report.digests), "{}", report.digests);
     assert_eq!(report.ending, Some(Ending::Said(Reason::Over)));
     assert_eq!(report.symbols.values().collect::<Vec<_>>(), ["ETHUSDC"]);
     assert_eq!(report.header.body.session, SESSION);
