@@ -24,7 +24,6 @@ impl Engine {
             symbol: None,
             what: What::StreamDead(Stream::User, silence),
         });
-        self.shared.user.probation.on_failure(now.mono);
         actions.push(Action::RenewListenKey);
         self.shared.reconnect(Link::User, now.mono, actions);
         self.with_desks(now, actions, |desk, _, _| desk.doubt(now.mono));
