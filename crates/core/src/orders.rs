@@ -346,14 +346,35 @@ impl OrderTracker {
         self.verify();
     }
 
-    /// Takes in an ORDER_TRADE_UPDATE. `None` when the order is neither open nor remembered: if it is ours, the
+    /// Takes in an ORDER_TRADE_UPDATE; its trade, if any, is one that the position took in with it. `None` when the order is neither open nor remembered: if it is ours, the
     /// caller adopts it.
     pub fn on_update(&mut self, update: &OrderUpdate, now: Mono) -> Option<Change> {
         let id = state::ours(update.report.owner)?;
         self.learn(id, Input::Event(update), now)
     }
 
-    /// Takes in a TRADE_LITE. `None` when the order is neither open nor remembered.
+    /// Takes in an ORDER_TRADE_UPDATE whose trade the position did not take in with it: it has it already, or cannot. Of
+    /// what the order filled, the position surely has `contained`. `None` as for [`Self::on_update`].
+    pub fn on_update_besides_trade(
+        &mut self,
+        update: &OrderUpdate,
+        contained: Lots,
+        now: Mono,
+    ) -> Option<Change> {
+        let id = state::ours(update.report.owner)?;
+        let told = OrderUpdate {
+            fill: None,
+            ..*update
+        };
+        self.change(id, now, |order| {
+            let booked = order.booked;
+            order.apply(Input::Event(&told), now);
+            order.on_contained(contained);
+            order.booked - booked
+        })
+    }
+
+    /// Takes in a TRADE_LITE whose trade the position took in with it. `None` when the order is neither open nor remembered.
     pub fn on_lite_fill(&mut self, lite: &LiteFill, now: Mono) -> Option<Change> {
         let id = state::ours(lite.owner)?;
         self.learn(id, Input::Lite(lite), now)

@@ -5,7 +5,7 @@
 use super::super::input::Input;
 use phoenix_core::event::{
     ExchangeStatus, Execution, Fill, LiteFill, OrderReport, OrderUpdate, Outcome, Refusal, Reply,
-    Why,
+    TradeReport, Why,
 };
 use phoenix_core::instrument::SymbolId;
 use phoenix_core::order::{Amendment, Execute, NewOrder, OrderId, Owner};
@@ -36,6 +36,15 @@ enum Ask {
     Query(OrderId),
     List,
     Position,
+    Trades,
+}
+
+/// What the books made of a trade.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Booked {
+    New,
+    Known,
+    Contained,
 }
 
 /// On its way back.
@@ -45,8 +54,9 @@ enum News {
     Event(OrderUpdate),
     Lite(LiteFill),
     List(Vec<OrderReport>),
-    /// What every order had filled.
-    Position(BTreeMap<OrderId, i64>),
+    /// What every order had filled, and the last trade of it.
+    Position(BTreeMap<OrderId, i64>, i64),
+    Trades(Vec<LiteFill>),
 }
 
 struct Scene {
@@ -58,9 +68,13 @@ struct Scene {
     news: Vec<(Mono, News)>,
     held: BTreeMap<OrderId, Held>,
     sent: Vec<NewOrder>,
-    /// Booked quantity and trades seen, by order: the naive books.
+    /// Booked quantity by order, the trades in it, and the last trade that a synchronised position had: the naive books.
     booked: BTreeMap<OrderId, i64>,
     seen: BTreeSet<i64>,
+    contains_until: i64,
+    filled_at: Mono,
+    /// Every trade there was.
+    trades: Vec<LiteFill>,
     trade_id: i64,
     version: i64,
 }
@@ -78,6 +92,9 @@ pub fn run(bytes: &[u8]) {
         sent: Vec::new(),
         booked: BTreeMap::new(),
         seen: BTreeSet::new(),
+        contains_until: 0,
+        filled_at: Mono::ZERO,
+        trades: Vec::new(),
         trade_id: 0,
         version: 0,
     };
@@ -120,6 +137,27 @@ fn report(held: &Held) -> OrderReport {
     }
 }
 
+/// The trade as REST lists it.
+const fn listed(lite: &LiteFill) -> TradeReport {
+    let Owner::Ours(id) = lite.owner else {
+        panic!("only ours trade")
+    };
+    TradeReport {
+        exchange_id: 1_000 + id.seq as i64,
+        side: lite.side,
+        fill: Fill {
+            trade_id: lite.trade_id,
+            price: lite.price,
+            size: lite.size,
+            fee: Quote::ZERO,
+            fee_other_e8: 0,
+            realized: Quote::ZERO,
+            maker: true,
+        },
+        time: lite.time,
+    }
+}
+
 /// Takes one element, by the next byte.
 fn take<T>(input: &mut Input<'_>, list: &mut Vec<T>) -> Option<T> {
     let at = usize::from(input.byte()) % list.len().max(1);
@@ -141,7 +179,9 @@ impl Scene {
         self.asked.retain(|(at, _)| now.since(*at) < WINDOW);
         self.news.retain(|(at, news)| match news {
             News::Event(_) | News::Lite(_) => true,
-            News::Reply(_) | News::List(_) | News::Position(_) => now.since(*at) < WINDOW,
+            News::Reply(_) | News::List(_) | News::Position(..) | News::Trades(_) => {
+                now.since(*at) < WINDOW
+            }
         });
     }
 
@@ -150,7 +190,7 @@ impl Scene {
         let at = usize::from(input.byte());
         let open: Vec<_> = self.tracker.iter().copied().collect();
         let one = open.get(at % open.len().max(1)).copied();
-        match (input.below(6), one) {
+        match (input.below(7), one) {
             (0, Some(order)) if order.can_cancel(self.now) => {
                 self.tracker.on_cancel_sent(order.id, self.now);
                 self.asked.push((self.now, Ask::Cancel(order.id)));
@@ -169,6 +209,7 @@ impl Scene {
             }
             (2, _) => self.asked.push((self.now, Ask::List)),
             (3, _) => self.asked.push((self.now, Ask::Position)),
+            (4, _) => self.asked.push((self.now, Ask::Trades)),
             _ => self.place(input),
         }
     }
@@ -232,7 +273,7 @@ impl Scene {
             Ask::Amend(change) => Reply::Amend(SYMBOL, change.id, Outcome::Unknown),
             Ask::Cancel(id) => Reply::Cancel(SYMBOL, id, Outcome::Unknown),
             Ask::Query(id) => Reply::Query(SYMBOL, id, Outcome::Unknown),
-            Ask::List | Ask::Position => return,
+            Ask::List | Ask::Position | Ask::Trades => return,
         };
         self.news.push((at, News::Reply(reply)));
     }
@@ -266,7 +307,12 @@ impl Scene {
             }
             Ask::Position => {
                 let filled = self.held.iter().map(|(id, held)| (*id, held.filled));
-                self.news.push((at, News::Position(filled.collect())));
+                let news = News::Position(filled.collect(), self.trade_id);
+                self.news.push((at, news));
+                return;
+            }
+            Ask::Trades => {
+                self.news.push((at, News::Trades(self.trades.clone())));
                 return;
             }
         };
@@ -369,6 +415,7 @@ impl Scene {
             fill: Some(fill),
             event_time: Wall::ZERO,
         };
+        self.trades.push(lite);
         self.news.push((self.now, News::Lite(lite)));
         self.news.push((self.now, News::Event(update)));
     }
@@ -396,38 +443,60 @@ impl Scene {
             News::Reply(reply) => {
                 self.tracker.on_reply(reply, now);
             }
-            News::Event(update) => {
-                if let (Some(fill), Owner::Ours(id)) = (&update.fill, update.report.owner) {
-                    self.book(id, fill.trade_id, fill.size);
+            News::Event(update) => match update.fill.map(|fill| self.book(fill.trade_id)) {
+                None | Some(Booked::New) => drop(self.tracker.on_update(update, now)),
+                Some(Booked::Contained) => {
+                    let contained = update.report.filled;
+                    self.tracker.on_update_besides_trade(update, contained, now);
                 }
-                self.tracker.on_update(update, now);
-            }
+                Some(Booked::Known) => {
+                    self.tracker
+                        .on_update_besides_trade(update, Lots::ZERO, now);
+                }
+            },
             News::Lite(lite) => {
-                if let Owner::Ours(id) = lite.owner {
-                    self.book(id, lite.trade_id, lite.size);
+                if self.book(lite.trade_id) == Booked::New {
+                    self.tracker.on_lite_fill(lite, now);
                 }
-                self.tracker.on_lite_fill(lite, now);
             }
             News::List(list) => {
                 self.tracker.on_open_orders(list, at, now, |_| {});
             }
-            News::Position(filled) => {
+            News::Trades(trades) => {
+                for lite in trades {
+                    if self.book(lite.trade_id) == Booked::New {
+                        self.tracker.on_backfilled_trade(&listed(lite), now);
+                    }
+                }
+            }
+            // One that a fill has overtaken is read anew.
+            News::Position(..) if self.filled_at >= at => {}
+            News::Position(filled, trade_id) => {
                 for (id, filled) in filled {
                     let booked = self.booked.entry(*id).or_default();
                     *booked = (*booked).max(*filled);
                 }
+                self.contains_until = self.contains_until.max(*trade_id);
                 self.tracker.on_position_synced(at);
             }
         }
     }
 
-    /// The position knows a trade by its id; one that a synchronised position contains changes nothing.
-    fn book(&mut self, id: OrderId, trade_id: i64, size: Lots) {
-        if self.seen.insert(trade_id) {
-            let filled = self.held.get(&id).map_or(0, |h| h.filled);
-            let booked = self.booked.entry(id).or_default();
-            *booked = (*booked + size.0).min(filled);
+    /// As the position does: a trade by its id, once, and none that a synchronised position contains.
+    fn book(&mut self, trade_id: i64) -> Booked {
+        if !self.seen.insert(trade_id) {
+            return Booked::Known;
         }
+        if trade_id <= self.contains_until {
+            return Booked::Contained;
+        }
+        let trade = self.trades.iter().find(|t| t.trade_id == trade_id);
+        let trade = trade.expect("only what was traded is told");
+        if let Owner::Ours(id) = trade.owner {
+            *self.booked.entry(id).or_default() += trade.size.0;
+        }
+        self.filled_at = self.now;
+        Booked::New
     }
 
     // ------------------------------------------------------------------ what must hold

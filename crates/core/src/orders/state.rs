@@ -432,6 +432,11 @@ impl Order {
         }
     }
 
+    /// Notes that the position has the first `filled` of what filled.
+    pub fn on_contained(&mut self, filled: Lots) {
+        self.booked = self.booked.max(filled.min(self.filled));
+    }
+
     /// Books `size` of a trade that was found by back-fill and that the position did not have.
     pub fn on_backfill(&mut self, size: Lots, now: Mono) {
         let booked = self.booked.saturating_add(size);

@@ -582,3 +582,39 @@ fn an_id_that_the_exchange_shows_is_not_given_out() {
     ids.on_seen(id(u32::MAX));
     assert_eq!(ids.next_id(), None);
 }
+
+#[test]
+fn a_trade_that_a_synchronised_position_contains_is_not_counted_a_second_time() {
+    let order = new_order(1, Side::Sell, 101, 7);
+    let mut t = tracker(&[order]);
+    // A list shows the fill, the position contains it, and only then its event comes.
+    let listed = report(&order, ExchangeStatus::PartiallyFilled, 4);
+    t.on_open_orders(&[listed], at(10), at(15), |_| {});
+    t.on_position_synced(at(20));
+    assert_eq!(t.exposure().sell, Lots(3));
+    let update = trade(&order, 1, 4, 4);
+    let change = t
+        .on_update_besides_trade(&update, Lots(4), at(30))
+        .expect("tracked");
+    assert_eq!((change.filled, change.booked), (Lots(0), Lots(0)));
+    assert_eq!(t.order(id(1)).map(|o| o.filled), Some(Lots(4)));
+    assert_eq!(t.exposure().sell, Lots(3), "three lots can still fill");
+}
+
+#[test]
+fn an_event_of_a_trade_that_the_position_contains_books_all_that_filled_before_it() {
+    let order = new_order(1, Side::Sell, 101, 7);
+    let mut t = tracker(&[order]);
+    let update = trade(&order, 1, 4, 4);
+    let change = t
+        .on_update_besides_trade(&update, Lots(4), at(30))
+        .expect("tracked");
+    assert_eq!((change.filled, change.booked), (Lots(4), Lots(4)));
+    // A trade of unknown standing books nothing: too much exposure, never too little.
+    let update = trade(&order, 2, 1, 5);
+    let change = t
+        .on_update_besides_trade(&update, Lots(0), at(40))
+        .expect("tracked");
+    assert_eq!((change.filled, change.booked), (Lots(1), Lots(0)));
+    assert_eq!(t.exposure().sell, Lots(3));
+}

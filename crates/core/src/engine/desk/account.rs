@@ -14,7 +14,7 @@ use crate::orders::state::{End, OrderState};
 use crate::position::Booked;
 use crate::risk::breakers::WouldTake;
 use crate::strategy::Strategy;
-use crate::units::{Now, Side, Span};
+use crate::units::{Lots, Mono, Now, Side, Span};
 
 /// How long only reducing orders are sent after the exchange allowed nothing else (protocol §6.4).
 const REDUCE_ONLY_WAIT: Span = Span::from_secs(60);
@@ -36,14 +36,13 @@ impl Desk {
         shared: &mut Shared,
         actions: &mut Actions,
     ) {
-        if let Some(fill) = &update.fill {
-            self.book_fill(update.report.side, fill, update, now);
-        }
+        let fill = update.fill.as_ref();
+        let booked = fill.map(|fill| self.book_fill(update.report.side, fill, update, now));
         let is_end = update.report.status.is_terminal();
         match update.report.owner {
             Owner::Ours(id) => {
                 shared.user.on_event(id, is_end);
-                match self.tracker.on_update(update, now.mono) {
+                match self.note_update(update, booked, now.mono) {
                     Some(change) => self.on_change(&change, now, actions),
                     None => self.on_unknown_order(update, now, shared, actions),
                 }
@@ -60,15 +59,35 @@ impl Desk {
         self.quoting.demand();
     }
 
-    fn book_fill(&mut self, side: Side, fill: &Fill, update: &OrderUpdate, now: Now) {
-        match self
+    /// The tracker counts a trade as booked when the position does, and not a second time what a synchronised position
+    /// or a list of trades brought before its event.
+    fn note_update(
+        &mut self,
+        update: &OrderUpdate,
+        booked: Option<Booked>,
+        now: Mono,
+    ) -> Option<Change> {
+        let contained = match booked {
+            None | Some(Booked::New) => return self.tracker.on_update(update, now),
+            // With it everything that the order had filled before.
+            Some(Booked::Contained) => update.report.filled,
+            Some(Booked::Completed | Booked::Duplicate | Booked::TooOld | Booked::Unbookable) => {
+                Lots::ZERO
+            }
+        };
+        self.tracker.on_update_besides_trade(update, contained, now)
+    }
+
+    fn book_fill(&mut self, side: Side, fill: &Fill, update: &OrderUpdate, now: Now) -> Booked {
+        let booked = self
             .position
-            .on_fill(&self.instrument, side, fill, update.report.time)
-        {
+            .on_fill(&self.instrument, side, fill, update.report.time);
+        match booked {
             Booked::New => self.on_filled(side, fill, now),
             Booked::Completed | Booked::Contained | Booked::Duplicate => {}
             Booked::TooOld | Booked::Unbookable => self.doubt(now.mono),
         }
+        booked
     }
 
     /// A trade is in the books for the first time.
@@ -99,12 +118,12 @@ impl Desk {
                     maker: lite.maker,
                 };
                 self.on_filled(lite.side, &fill, now);
+                if let Some(change) = self.tracker.on_lite_fill(lite, now.mono) {
+                    self.on_change(&change, now, actions);
+                }
             }
             Booked::Completed | Booked::Contained | Booked::Duplicate => {}
             Booked::TooOld | Booked::Unbookable => self.doubt(now.mono),
-        }
-        if let Some(change) = self.tracker.on_lite_fill(lite, now.mono) {
-            self.on_change(&change, now, actions);
         }
         self.quoting.demand();
     }

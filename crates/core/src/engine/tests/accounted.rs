@@ -309,3 +309,29 @@ fn orders_are_cancelled_one_by_one_when_cancelling_all_at_once_fails() {
     world.operator(Operator::Kill);
     world.until(secs(2), |w| w.resting(ETH) == (0, 0));
 }
+
+#[test]
+fn the_late_event_of_a_fill_that_rest_told_of_first_leaves_the_rest_of_the_order_counted() {
+    let mut world = World::quoting();
+    let best = world.best(Side::Buy);
+    let Owner::Ours(id) = best.owner else {
+        panic!("only ours rest")
+    };
+    let wall = world.wall();
+    let late = world.venue(ETH).fill(id, 5, None, wall).expect("it rests");
+    world.run(secs(45));
+    assert_eq!(world.view_of(ETH).position, Lots(5), "read by REST");
+    let covered = |world: &mut World| {
+        let resting = world.venues[&ETH].orders.iter().map(|o| o.report);
+        let bids = resting.filter(|o| o.side == Side::Buy);
+        let reach: i64 = bids.map(|o| o.size.0 - o.filled.0).sum();
+        (world.view_of(ETH).exposure.buy, Lots(reach))
+    };
+    assert!(world.venue(ETH).find(id).is_some(), "it rests still");
+    let (before, reach) = covered(&mut world);
+    assert_eq!(before, reach);
+    world.step(&Event::Account(Account::Order(late)));
+    let (after, reach) = covered(&mut world);
+    assert!(after >= reach, "{after:?} does not cover {reach:?}");
+    assert_eq!(world.view_of(ETH).position, Lots(5));
+}
