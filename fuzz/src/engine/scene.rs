@@ -17,7 +17,7 @@ use phoenix_core::instrument::{SymbolId, ethusdc};
 use phoenix_core::order::{Execute, OrderId, Owner};
 use phoenix_core::params::{AccountParams, StrategyKind, SymbolParams, ethusdc_defaults};
 use phoenix_core::units::{E8, Lots, Mono, Now, Price8, Quote, Ratio, Side, Span, Ticks, Wall};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const ETH: SymbolId = SymbolId(0);
 const LINKS: [Link; 4] = [Link::Public, Link::Market, Link::User, Link::Orders];
@@ -44,6 +44,8 @@ pub struct Scene {
     depth_id: i64,
     mid: i64,
     placed: BTreeMap<OrderId, Execute>,
+    /// Orders never placed that were reported as reduce-only at least once.
+    ghosts_that_reduce: BTreeSet<OrderId>,
     /// A countdown that was asked for: it is confirmed before anything else happens.
     arm: Option<(Mono, Span)>,
     second: i64,
@@ -81,6 +83,7 @@ impl Scene {
             depth_id: 10,
             mid: 250_000,
             placed: BTreeMap::new(),
+            ghosts_that_reduce: BTreeSet::new(),
             arm: None,
             second: 0,
             wakeups: 0,
@@ -247,7 +250,11 @@ impl Scene {
     fn check(&mut self, now: Now, grown: [bool; 2]) {
         self.engine.refresh_view(now);
         let view = self.engine.view().symbols.first().expect("the symbol");
-        let kind = |id| self.placed.get(&id).copied().unwrap_or(Execute::PostOnly);
+        let kind = |id| match self.placed.get(&id) {
+            Some(execute) => *execute,
+            None if self.ghosts_that_reduce.contains(&id) => Execute::PostOnlyReduce,
+            None => Execute::PostOnly,
+        };
         for side in Side::BOTH {
             if !grown[side.index()] {
                 continue;

@@ -35,6 +35,11 @@ impl Scene {
     /// Mostly what the engine believes of the order, so that something comes of it.
     fn report(&mut self, input: &mut Input<'_>, owner: Owner) -> OrderReport {
         let any = reports::report(input, ETH, owner);
+        if let (Owner::Ours(id), true) = (owner, any.reduce_only)
+            && !self.placed.contains_key(&id)
+        {
+            self.ghosts_that_reduce.insert(id);
+        }
         if input.byte() >= 224 {
             return any;
         }
