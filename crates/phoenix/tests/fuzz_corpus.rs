@@ -125,13 +125,13 @@ replayed! {
     market_frame: 4_000;
     user_frame: 4_000;
     rest_body: 3_000;
-    config: 400;
+    config: 2_000;
     client_id: 5_000;
-    book: 1_500;
-    orders: 1_500;
-    engine: 60;
-    exchange: 400;
-    serve_request: 1_000;
+    book: 4_000;
+    orders: 5_000;
+    engine: 400;
+    exchange: 2_000;
+    serve_request: 2_000;
 }
 
 #[test]
